@@ -1,0 +1,1 @@
+"""The machinery that `predict.py` stands on."""

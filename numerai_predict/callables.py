@@ -1,0 +1,56 @@
+"""What a model may be: anything that can be called with one or two DataFrames."""
+
+import inspect
+from inspect import Parameter
+from typing import Any
+
+from numerai_predict.faults import Code, Fault
+
+
+def count_arguments(model: Any) -> int:
+    """1 if the model takes the live features, 2 if it takes the benchmark models too.
+
+    Two or more positional parameters of which at most two are required mean 2; exactly one, or only *args, means 1.
+    Raises Fault for what cannot be called so.
+    """
+    _require_callable(model)
+    try:
+        signature = inspect.signature(model)
+    except (TypeError, ValueError) as error:
+        raise Fault(Code.WRONG_SIGNATURE, f"The signature of {_name(model)} cannot be read: {error}.") from error
+    parameters = signature.parameters.values()
+    positional = [p for p in parameters if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
+    required = [p for p in positional if p.default is Parameter.empty]
+    keywords = [p for p in parameters if p.kind is Parameter.KEYWORD_ONLY and p.default is Parameter.empty]
+    starred = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
+    if keywords or len(required) > 2 or not (positional or starred):
+        raise Fault(
+            Code.WRONG_SIGNATURE,
+            f"The model's signature is {_name(model)}{signature}; it must take one or two positional arguments.",
+        )
+    return min(len(positional), 2) or 1
+
+
+def _require_callable(model: Any) -> None:
+    if isinstance(model, type):
+        raise Fault(
+            Code.NOT_CALLABLE,
+            f"The pickle holds the class {_name(model)} itself, not a function or an instance.",
+            "Pickle a function, or an instance whose class has __call__.",
+        )
+    if callable(model):
+        return
+    kind = type(model)
+    message = f"The pickle holds a {kind.__module__}.{kind.__qualname__}, which cannot be called."
+    if callable(getattr(model, "predict", None)):
+        hint = (
+            "It has a predict method; pickle a function around it: "
+            'def predict(live_features): return pd.DataFrame({"prediction": model.predict(live_features[columns])}, '
+            "index=live_features.index)."
+        )
+        raise Fault(Code.NOT_CALLABLE, message, hint)
+    raise Fault(Code.NOT_CALLABLE, message)
+
+
+def _name(model: Any) -> str:
+    return str(getattr(model, "__name__", type(model).__name__))

@@ -1,0 +1,107 @@
+"""The line between parent and child: JSON messages over a socket, with payloads one way and open files the other."""
+
+import json
+import os
+import socket
+from typing import Any, BinaryIO, TypeAlias
+
+Message: TypeAlias = dict[str, Any]
+
+MAX_HEADER_BYTES = 1 << 20
+
+
+class ProtocolError(Exception):
+    """The other side sent something that is not a message, or more than it may."""
+
+
+def encode(message: Message, payload: bytes = b"") -> bytes:
+    """One line of JSON, followed by the payload whose length it announces."""
+    header = dict(message, payload_bytes=len(payload)) if payload else message
+    return json.dumps(header).encode() + b"\n" + payload
+
+
+class Decoder:
+    """Cuts a stream of bytes into messages; holds at most one header and `max_payload_bytes` of payload."""
+
+    def __init__(self, max_payload_bytes: int) -> None:
+        self._max_payload_bytes = max_payload_bytes
+        self._buffer = bytearray()
+        self._header: Message | None = None
+
+    def feed(self, data: bytes) -> list[tuple[Message, bytes]]:
+        """The messages that `data` completes, each with its payload; raises ProtocolError on anything else."""
+        self._buffer += data
+        messages = []
+        while (message := self._next()) is not None:
+            messages.append(message)
+        return messages
+
+    def _next(self) -> tuple[Message, bytes] | None:
+        if self._header is None:
+            end = self._buffer.find(b"\n")
+            if max(end, len(self._buffer) if end < 0 else 0) > MAX_HEADER_BYTES:
+                raise ProtocolError("a message is too long")
+            if end < 0:
+                return None
+            self._header = _parse_header(bytes(self._buffer[:end]))
+            del self._buffer[: end + 1]
+        size = self._header.get("payload_bytes", 0)
+        if not isinstance(size, int) or not 0 <= size <= self._max_payload_bytes:
+            raise ProtocolError(f"a payload of {size} bytes is too large")
+        if len(self._buffer) < size:
+            return None
+        header, self._header = self._header, None
+        payload = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return header, payload
+
+
+def _parse_header(line: bytes) -> Message:
+    try:
+        header = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("a message is not JSON") from error
+    if not isinstance(header, dict):
+        raise ProtocolError("a message is not a JSON object")
+    return header
+
+
+class ChildChannel:
+    """The child's end: it announces its phases, asks for what it needs, and answers once."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._owner = os.getpid()
+
+    @classmethod
+    def from_stdin(cls) -> "ChildChannel":
+        """Take over the socket that the parent passed as standard input, which then reads as empty."""
+        connection = socket.socket(fileno=os.dup(0))
+        with open(os.devnull, "rb") as nothing:
+            os.dup2(nothing.fileno(), 0)
+        return cls(connection)
+
+    def announce(self, phase: str) -> None:
+        """Tell the parent which phase begins."""
+        self._send(encode({"phase": phase}))
+
+    def request(self, need: str) -> tuple[Message, BinaryIO]:
+        """Ask the parent for an open file by name; waits until it is there."""
+        self._send(encode({"need": need}))
+        data, descriptors, _, _ = socket.recv_fds(self._connection, MAX_HEADER_BYTES, maxfds=1)
+        if not descriptors:
+            os._exit(1)  # The parent is gone; there is nobody to answer.
+        while not data.endswith(b"\n"):
+            data += self._connection.recv(MAX_HEADER_BYTES)
+        return json.loads(data), os.fdopen(descriptors[0], "rb")
+
+    def answer(self, message: Message, payload: bytes = b"") -> None:
+        """Send the result, signed with the nonce, which the parent reveals only now that the model has run."""
+        reply, nothing = self.request("nonce")
+        nothing.close()
+        self._send(encode({"answer": message, "nonce": reply["nonce"]}, payload))
+
+    def _send(self, data: bytes) -> None:
+        if os.getpid() != self._owner:
+            os._exit(1)  # A fork of the model came back through our code; only the original may speak.
+        self._connection.sendall(data)

@@ -1,0 +1,292 @@
+"""From how a model's process ended to the fault that the user reads: one ladder, pure, first match wins."""
+
+import re
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from numerai_predict.faults import Code, Fault
+from numerai_predict.pickles import PickleFacts
+from numerai_predict.sandbox import Outcome, Stop
+
+LOADING = "loading"
+CHECKING = "checking"
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def diagnose(outcome: Outcome, facts: PickleFacts | None, strict: bool = False) -> Fault | None:
+    """The one fault that explains why the model gave no acceptable predictions; None if it did.
+
+    What we stopped comes first, then what the model itself reported, then how its process ended. Without `facts`
+    the model was never handed over. With `strict`, the platform's acceptance rules count too.
+    """
+    if fault := _stopped(outcome):
+        return fault
+    if facts is None:
+        return _never_began(outcome)
+    return (
+        _raised(outcome, facts)
+        or _died(outcome)
+        or _findings(outcome, "failures")
+        or (_findings(outcome, "warnings") if strict else None)
+    )
+
+
+def other_file(facts: PickleFacts) -> Fault | None:
+    """The fault of a model file that is no pickle at all; None if it may be one."""
+    if facts.other == "empty":
+        return Fault(Code.EMPTY_FILE, f"The model file {facts.path} is empty.")
+    if facts.other:
+        return Fault(Code.NOT_A_PICKLE, f"The model file {facts.path} is {facts.other}, not a pickle.")
+    return None
+
+
+def _stopped(outcome: Outcome) -> Fault | None:
+    limits, where = outcome.limits, f"while {outcome.phase}"
+    if outcome.stopped is Stop.MEMORY and limits.memory_bytes is not None:
+        used = f"{_mib(outcome.peak_memory_bytes)} of {_mib(limits.memory_bytes)} MiB"
+        return Fault(Code.OUT_OF_MEMORY, f"The model used {used} of memory {where} and was stopped.")
+    if outcome.stopped is Stop.TIME and limits.wall_s is not None:
+        busy = f"{outcome.cpu_s:.0f} of them computing"
+        return Fault(
+            Code.TIMEOUT,
+            f"The model took more than {limits.wall_s:g} seconds ({busy}) and was stopped {where}.",
+            trace=outcome.log_tail,
+        )
+    if outcome.stopped is Stop.HANDOVER:
+        return Fault(Code.BAD_HANDOVER, f"The model's process sent something else than a result {where}.")
+    return None
+
+
+def _never_began(outcome: Outcome) -> Fault:
+    trace = (outcome.answer or {}).get("exception", {}).get("trace") or outcome.log_tail
+    message = f"The model's process ended with status {outcome.status} before it was given the model."
+    return Fault(Code.INTERNAL_ERROR, message, "See the traceback: are the packages installed?", trace)
+
+
+def _died(outcome: Outcome) -> Fault | None:
+    if outcome.answer is not None:
+        return None
+    if outcome.status >= 0:
+        return Fault(
+            Code.MODEL_EXITED,
+            f"The model's process ended with status {outcome.status} while {outcome.phase}, without predictions.",
+        )
+    name = _signal_name(-outcome.status)
+    if name == "SIGKILL":
+        return Fault(
+            Code.MODEL_CRASHED,
+            f"The model's process was killed (SIGKILL) while {outcome.phase}, and not by this runtime.",
+            "This is most often the machine running out of memory: give the container more, or use less.",
+        )
+    message = f"The model's process died of {name} while {outcome.phase}."
+    return Fault(Code.MODEL_CRASHED, message, trace=outcome.log_tail)
+
+
+def _findings(outcome: Outcome, kind: str) -> Fault | None:
+    findings = (outcome.answer or {}).get(kind) or []
+    if not findings:
+        return None
+    first = findings[0]
+    message = " ".join(finding["message"] for finding in findings)
+    return Fault(Code[first["code"].upper()], message, first.get("hint"))
+
+
+@dataclass(frozen=True)
+class _Raised:
+    """An exception of the model as its process reported it; `kinds` are the names of its class and bases."""
+
+    phase: str
+    kind: str
+    kinds: tuple[str, ...]
+    message: str
+    name: str
+    where: str
+    trace: str
+    libraries: dict[str, str]
+
+    @property
+    def said(self) -> str:
+        return f"{self.kind}: {self.message}" if self.message else self.kind
+
+
+def _raised(outcome: Outcome, facts: PickleFacts) -> Fault | None:
+    """The fault behind an exception: one the runtime raised about the model, or one of the model's own."""
+    answer = outcome.answer or {}
+    if fault := answer.get("fault"):
+        return Fault(Code[fault["code"].upper()], fault["message"], fault["hint"])
+    if not (report := answer.get("exception")):
+        return None
+    raised = _Raised(outcome.phase, **{**report, "kinds": tuple(report["kinds"])})
+    if raised.phase == CHECKING and "MemoryError" not in raised.kinds:
+        return Fault(Code.INTERNAL_ERROR, f"Checking the predictions raised {raised.said}.", trace=raised.trace)
+    for explain in (*(_LOADING if raised.phase == LOADING else ()), *_ANY_PHASE):
+        if fault := explain(raised, facts):
+            fault.trace = raised.trace
+            return fault
+    code = Code.LOAD_FAILED if raised.phase == LOADING else Code.MODEL_RAISED
+    return Fault(code, f"{_subject(raised)} raised {raised.said}{raised.where}.", trace=raised.trace)
+
+
+def _subject(raised: _Raised) -> str:
+    return "Loading the pickle" if raised.phase == LOADING else "The model"
+
+
+def _python_version(raised: _Raised, facts: PickleFacts) -> Fault | None:
+    """Code objects changed with 3.11, in number and order of their fields; their bytecode with every version."""
+    if raised.phase == LOADING and re.search(r"code\(\) argument 13 must be str", raised.message):
+        writer, choose = "Python 3.10 or earlier", "numerai_predict_py_3_10"
+    elif raised.phase == LOADING and re.search(r"code\S* (expected|takes) at most 16 arguments", raised.message):
+        writer, choose = "Python 3.11 or later", "the image of the Python that wrote it"
+    elif raised.kind == "SystemError" and re.search(r"unknown opcode|no locals", raised.message):
+        writer, choose = "another Python", "the image of the Python that wrote it"
+    else:
+        return None
+    return Fault(
+        Code.PYTHON_VERSION_MISMATCH,
+        f"The pickle was written by {writer}; this is Python {THIS_PYTHON} ({raised.said}).",
+        f"Run it with {choose}, or write the pickle again with Python {THIS_PYTHON}.",
+    )
+
+
+def _missing_module(raised: _Raised, facts: PickleFacts) -> Fault | None:
+    if "ModuleNotFoundError" not in raised.kinds:
+        return None
+    # A dotted name means that the package itself was found: it is the version that differs.
+    if "." in raised.name:
+        return _incompatible(raised, raised.name.partition(".")[0])
+    what = "The pickle" if raised.phase == LOADING else "The model"
+    return Fault(
+        Code.MISSING_MODULE, f"{what} needs the module {raised.name!r}, which is not installed here{raised.where}."
+    )
+
+
+def _incompatible(raised: _Raised, library: str) -> Fault:
+    version = raised.libraries.get(library, "")
+    here = f"{library} {version}".strip()
+    message = f"The pickle does not fit the installed {here}: {raised.said}."
+    if library == "numpy" and "numpy._core" in raised.message:
+        return Fault(Code.INCOMPATIBLE_LIBRARY, f"The pickle was written with NumPy 2; this is {here} ({raised.said}).")
+    return Fault(Code.INCOMPATIBLE_LIBRARY, message)
+
+
+def _missing_attribute(raised: _Raised, facts: PickleFacts) -> Fault | None:
+    found = re.search(r"Can't get attribute '(.+?)' on <module '([^']+)'", raised.message)
+    if "ImportError" in raised.kinds:
+        return _incompatible(raised, raised.name.partition(".")[0])
+    if not found:
+        return None
+    name, module = found.groups()
+    if module == "__main__":
+        return Fault(
+            Code.MISSING_ATTRIBUTE,
+            f"The pickle only names {name!r} of the script that wrote it (module __main__) and does not contain it.",
+            "Write it with cloudpickle instead of pickle: cloudpickle.dump(predict, file).",
+        )
+    top = module.partition(".")[0]
+    if top not in sys.stdlib_module_names:
+        return _incompatible(raised, top)
+    return Fault(Code.MISSING_ATTRIBUTE, f"The pickle needs {name!r} of module {module!r}, which does not have it.")
+
+
+def _damaged(raised: _Raised, facts: PickleFacts) -> Fault | None:
+    """Errors of the unpickler itself: nothing of the model's own code is on the stack."""
+    truncated = raised.kind == "EOFError" or "truncated" in raised.message or "Ran out of input" in raised.message
+    if truncated and raised.kinds[0] in ("EOFError", "UnpicklingError"):
+        return Fault(
+            Code.TRUNCATED_PICKLE, f"The pickle {facts.path} ends early, after {facts.bytes:,} bytes ({raised.said})."
+        )
+    archive = facts.compression and raised.kind in ("BadGzipFile", "BadZipFile", "LZMAError", "ReadError", "OSError")
+    unpickler = raised.kind in ("UnpicklingError", "ValueError", "KeyError", "IndexError", "OverflowError", "error")
+    if raised.kind == "UnpicklingError" or archive or (unpickler and not raised.where):
+        return Fault(Code.UNREADABLE_PICKLE, f"{facts.path} cannot be read as a pickle: {raised.said}.")
+    return None
+
+
+# What libraries say when they meet an object of another version of themselves, and which library it is.
+_SKEW = (
+    (r"from the pickle has an incompatible dtype|Cannot unpickle|_loss\._loss", "sklearn"),
+    (r"is not a known BitGenerator|numpy\.dtype size changed|numpy\.ndarray size changed", "numpy"),
+    (r"CategoricalDtype|dtype\('<M8|StringDtype|BlockManager|_unpickle_block|DatetimeArray", "pandas"),
+    (r"serialisation_header|older XGBoost|'gpu_id'|'use_label_encoder'|XGB\w+' object has no", "xgboost"),
+    (r"'Booster' object has no attribute '_?handle'|num_cat field|LightGBM model", "lightgbm"),
+    (r"(c|C)ould not (be )?deserialize", "keras"),
+    (r"_function_setstate|_class_setstate|_make_function|_make_skeleton_class", "cloudpickle"),
+)
+
+
+def _library_skew(raised: _Raised, facts: PickleFacts) -> Fault | None:
+    for pattern, library in _SKEW:
+        if re.search(pattern, raised.message):
+            return _incompatible(raised, library)
+    return None
+
+
+def _cuda(raised: _Raised, facts: PickleFacts) -> Fault | None:
+    if re.search(r"deserialize object on a CUDA device|No CUDA GPUs|Torch not compiled with CUDA", raised.message):
+        return Fault(Code.CUDA_MODEL, f"The model holds GPU tensors ({raised.kind}); there is no GPU here.")
+    return None
+
+
+def _memory(raised: _Raised, facts: PickleFacts) -> Fault | None:
+    if "MemoryError" in raised.kinds:
+        return Fault(Code.OUT_OF_MEMORY, f"{_subject(raised)} ran out of memory ({raised.said}){raised.where}.")
+    return None
+
+
+def _exited(raised: _Raised, facts: PickleFacts) -> Fault | None:
+    if raised.kind == "SystemExit":
+        argument = raised.message or "None"
+        return Fault(Code.MODEL_EXITED, f"The model called sys.exit({argument}) while {raised.phase}{raised.where}.")
+    return None
+
+
+def _columns(raised: _Raised, facts: PickleFacts) -> Fault | None:
+    key = r"not in index|are in the \[columns\]|feature|target|v\d"
+    names = r"feature_names mismatch|feature names (should|seen)|number of features in data"
+    if not (raised.kind == "KeyError" and re.search(key, raised.message)) and not re.search(
+        names, raised.message, re.IGNORECASE
+    ):
+        return None
+    said = _shorten(raised.said)
+    return Fault(
+        Code.MISSING_COLUMNS, f"The model asks for columns that the data does not have ({said}){raised.where}."
+    )
+
+
+def _network(raised: _Raised, facts: PickleFacts) -> Fault | None:
+    if {"gaierror", "ConnectionError", "URLError", "MaxRetryError", "NewConnectionError"} & set(raised.kinds):
+        said = _shorten(raised.said)
+        return Fault(Code.NETWORK_USED, f"The model tried to reach the network ({said}){raised.where}.")
+    return None
+
+
+def _file(raised: _Raised, facts: PickleFacts) -> Fault | None:
+    if raised.kind == "FileNotFoundError":
+        return Fault(Code.MISSING_FILE, f"The model opens a file that is not here ({raised.said}){raised.where}.")
+    return None
+
+
+_Explain = Callable[[_Raised, PickleFacts], Fault | None]
+_ANY_PHASE: tuple[_Explain, ...] = (
+    *(_exited, _memory, _python_version, _cuda, _missing_module, _library_skew, _columns, _network, _file),
+)
+_LOADING: tuple[_Explain, ...] = (
+    *(_exited, _memory, _python_version, _cuda, _missing_module, _missing_attribute, _library_skew, _damaged),
+)
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 300 else text[:300] + " …"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):,.0f}"

@@ -1,0 +1,59 @@
+"""The environment of the model's process: what it may see of ours, and how many threads its libraries may start."""
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+# Everything else may be a secret (AWS_*, NUMERAI_*, …), so variables are let through by name, never kept out.
+# PYTHONPATH is missing on purpose: a model that needs it works here and fails on the platform.
+ALLOWED_NAMES = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "LD_LIBRARY_PATH"),
+        *("DYLD_LIBRARY_PATH", "LD_PRELOAD", "MALLOC_ARENA_MAX", "PYTHONHASHSEED", "PYTHONWARNINGS"),
+        *("PYTHONDONTWRITEBYTECODE", "MPLCONFIGDIR", "MPLBACKEND", "CUDA_VISIBLE_DEVICES"),
+    }
+)
+ALLOWED_PREFIXES = (
+    *("LC_", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "VECLIB_", "BLIS_", "NUMEXPR_", "NUMBA_", "POLARS_"),
+    *("RAYON_", "ARROW_", "JOBLIB_", "LOKY_", "TF_", "XLA_", "JAX_", "KERAS_", "TORCH_", "PYTORCH_"),
+)
+THREAD_VARIABLES = (
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+    *("NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"),
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "LOKY_MAX_CPU_COUNT"),
+)
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def model_environment(environ: Mapping[str, str], cpus: int) -> dict[str, str]:
+    """What the model's process gets of `environ`: no secrets, and thread counts for `cpus` CPUs unless set.
+
+    A library that counts the host's cores inside a 1-CPU container is up to 90 times slower (dmlc/xgboost#7653).
+    """
+    allowed = {
+        name: value for name, value in environ.items() if name in ALLOWED_NAMES or name.startswith(ALLOWED_PREFIXES)
+    }
+    threads = {name: str(cpus) for name in THREAD_VARIABLES}
+    # What the model printed before a crash, and where it crashed, must reach the log.
+    diagnostics = {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+    return {**threads, **diagnostics, **allowed}
+
+
+def available_cpus(cgroup: Path = CGROUP) -> int:
+    """CPUs that this process may use: its affinity, or the quota of its cgroup (v2 or v1) if that is less."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(affinity, math.ceil(_cgroup_cpus(cgroup))))
+
+
+def _cgroup_cpus(cgroup: Path) -> float:
+    try:
+        if (limit := cgroup / "cpu.max").exists():
+            quota, period = limit.read_text().split()
+        else:
+            quota = (cgroup / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu/cpu.cfs_period_us").read_text().strip()
+        unlimited = quota in ("max", "-1")
+        return 1e9 if unlimited else int(quota) / int(period)
+    except (OSError, ValueError):
+        return 1e9

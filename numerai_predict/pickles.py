@@ -1,0 +1,107 @@
+"""A static look at a model file: what it is, without executing any of it."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+HEAD_BYTES = 4096
+
+# First bytes, and what a file that begins with them is. Sources: each format's own specification.
+MAGIC = (
+    (b"\x1f\x8b", "a gzip file"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ\x00", "an xz file"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
+    (b"PK\x03\x04", "a zip archive (torch.save and numpy.savez write such files)"),
+    (b"x\x9c", "a zlib stream (joblib.dump writes such files)"),
+    (b"x\x01", "a zlib stream (joblib.dump writes such files)"),
+    (b"x\xda", "a zlib stream (joblib.dump writes such files)"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"PAR1", "a parquet file"),
+    (b"\x89HDF", "an HDF5 file (Keras writes such files)"),
+    (b"\x93NUMPY", "a NumPy array file"),
+    (b"%PDF", "a PDF"),
+    (b"\x7fELF", "a program"),
+    (b"\x00\x00\x00\x00", "a block of zeros"),
+)
+TEXTS = (
+    (re.compile(rb"<\?xml|<Error>", re.I), "an XML document, as S3 sends in place of a file that it refuses"),
+    (re.compile(rb"<!doctype html|<html", re.I), "an HTML page, perhaps of a login or an error"),
+    (re.compile(rb"version https://git-lfs"), "a Git LFS pointer: the file itself was not checked out"),
+    (re.compile(rb'\{\s*"(cells|nbformat|metadata)"'), "a Jupyter notebook"),
+    (re.compile(rb"(import|from|def|class|#|\"\"\") ?", re.M), "Python source code"),
+    (re.compile(rb"[{\[]"), "JSON text"),
+    (re.compile(rb"tree\n"), "a LightGBM text model"),
+)
+# How pandas opens a file by its suffix, and what the first bytes must then be.
+COMPRESSIONS = {".gz": 0, ".bz2": 1, ".xz": 2, ".zst": 3, ".zip": 4}
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz")
+
+
+@dataclass(frozen=True)
+class PickleFacts:
+    """What a model file is: its size and SHA-256, the pickle's protocol where it says so, and in `other` what it is
+    instead of a pickle, if it is none ("empty" for no bytes, "" for a pickle).
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    compression: str | None
+    protocol: int | None
+    other: str
+
+
+def look(path: Path) -> PickleFacts:
+    """Read the file without loading it; raises OSError if it cannot be read."""
+    with open(path, "rb") as file:
+        head = file.read(HEAD_BYTES)
+    compression = _compression(path)
+    return PickleFacts(
+        path=str(path),
+        bytes=path.stat().st_size,
+        sha256=_sha256(path),
+        compression=compression,
+        protocol=head[1] if head[:1] == b"\x80" and len(head) > 1 else None,
+        other=_other(head, compression),
+    )
+
+
+def _compression(path: Path) -> str | None:
+    if path.name.lower().endswith(TAR_SUFFIXES):
+        return "tar"
+    suffix = path.suffix.lower()
+    return suffix[1:] if suffix in COMPRESSIONS else None
+
+
+def _other(head: bytes, compression: str | None) -> str:
+    if not head:
+        return "empty"
+    if compression == "tar" or (compression and head.startswith(MAGIC[COMPRESSIONS["." + compression]][0])):
+        return ""
+    if head[:1] == b"\x80":
+        return f"a pickle that is not compressed, though its name ends in .{compression}" if compression else ""
+    for magic, name in MAGIC:
+        if head.startswith(magic):
+            return name
+    # A pickle of protocol 0 is text too, but each of its kinds ends in "." and begins with an opcode, not with a word.
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    for pattern, name in TEXTS:
+        if pattern.match(text):
+            return name
+    return _plain_text(head)
+
+
+def _plain_text(head: bytes) -> str:
+    printable = sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
+    looks_like_protocol_0 = re.match(rb"[(\]})lcIFSVNg]", head) and b"\n" in head and b"." in head
+    return "" if printable < len(head) or looks_like_protocol_0 else "a text file"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

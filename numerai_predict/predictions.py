@@ -1,0 +1,224 @@
+"""What predictions must be, and what can be said of them. Vectorised: a live round has 7,000 rows."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from numerai_predict.faults import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+HISTOGRAM_BINS = 10
+# np.isclose's default, with which numerai_tools.submissions.validate_values decides whether a deviation is zero.
+ZERO_DEVIATION = 1e-8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with predictions: its code and a sentence with numbers in it."""
+
+    code: Code
+    message: str
+    hint: str | None = None
+
+    def as_message(self) -> dict[str, str | None]:
+        """As plain data, for the parent and the report."""
+        return {"code": self.code.label, "message": self.message, "hint": self.hint or self.code.hint}
+
+
+def check_values(predictions: Any) -> list[Finding]:
+    """Everything for which the platform's runtime rejects what a model returned; empty if it is acceptable."""
+    if predictions is None:
+        return [Finding(Code.RETURNED_NOTHING, "The model returned None instead of a DataFrame.")]
+    if not isinstance(predictions, pd.DataFrame):
+        return [_not_a_dataframe(predictions)]
+    if predictions.empty:
+        rows, columns = predictions.shape
+        return [Finding(Code.NO_PREDICTIONS, f"The returned DataFrame has {rows:,} rows and {columns:,} columns.")]
+    findings = [_check_nan(predictions), *_check_first_column(predictions)]
+    return [finding for finding in findings if finding is not None]
+
+
+def check_acceptance(predictions: pd.DataFrame, live_ids: pd.Index) -> list[Finding]:
+    """The platform's acceptance rules for submissions, as numerai_tools.submissions has them: every live id exactly
+    once, one column `prediction` under an index `id`, a standard deviation that is not zero.
+    """
+    ids = pd.Index(predictions.index.astype(str))
+    live = pd.Index(live_ids.astype(str))
+    of_round = ids[ids.isin(live)]
+    findings = [
+        _check_missing_ids(predictions.index, live, of_round),
+        _check_duplicate_ids(of_round),
+        _check_columns(predictions),
+        _check_deviation(predictions),
+    ]
+    return [finding for finding in findings if finding is not None]
+
+
+def notices(predictions: pd.DataFrame, live_ids: pd.Index, benchmarks: pd.DataFrame | None) -> list[str]:
+    """What the platform accepts and a user may want to know all the same."""
+    found = []
+    unknown = predictions.index[~predictions.index.astype(str).isin(live_ids.astype(str))]
+    if not unknown.empty:
+        found.append(
+            f"{len(unknown):,} of {len(predictions):,} ids are not live ids, first {unknown[0]}; "
+            "the platform drops them."
+        )
+    if benchmarks is not None and not benchmarks.index.equals(live_ids):
+        missing = int((~live_ids.isin(benchmarks.index)).sum())
+        found.append(
+            f"The benchmark models lack {missing:,} of {len(live_ids):,} live ids."
+            if missing
+            else "The benchmark models hold the live ids in another order than the live features; a model must align "
+            "them: live_benchmark_models.reindex(live_features.index)."
+        )
+    return found
+
+
+def describe(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None) -> dict[str, Any]:
+    """Rows, min/mean/max/std and a histogram over [0, 1] of the first column, and its Spearman correlation with each
+    benchmark model, on the ids that both have.
+    """
+    values = predictions.iloc[:, 0].astype("float64")
+    counts, _ = np.histogram(values, bins=HISTOGRAM_BINS, range=(0.0, 1.0))
+    deviation = values.std()
+    return {
+        "rows": len(predictions),
+        "columns": [str(column) for column in predictions.columns],
+        "min": float(values.min()),
+        "mean": float(values.mean()),
+        "max": float(values.max()),
+        "std": None if np.isnan(deviation) else float(deviation),
+        "histogram": counts.tolist(),
+        "spearman": {} if benchmarks is None else _spearman(values, benchmarks),
+    }
+
+
+def _spearman(values: "pd.Series[float]", benchmarks: pd.DataFrame) -> dict[str, float | None]:
+    values = values[~values.index.duplicated()]
+    aligned = benchmarks.select_dtypes("number").loc[lambda frame: ~frame.index.duplicated()].reindex(values.index)
+    # Spearman's correlation is Pearson's of the ranks; pandas' own would import SciPy for it.
+    ranks = aligned.rank()
+    own = ranks.notna().mul(values, axis=0).where(ranks.notna()).rank()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlations = ranks.corrwith(own)
+    return {str(name): None if np.isnan(value) else float(value) for name, value in correlations.items()}
+
+
+def _not_a_dataframe(predictions: Any) -> Finding:
+    kind = type(predictions)
+    hint = None
+    if isinstance(predictions, pd.Series):
+        hint = 'Add .to_frame("prediction").'
+    elif kind.__module__.partition(".")[0] == "polars":
+        hint = 'Add .to_pandas() and give it the live ids: .set_index("id").'
+    return Finding(
+        Code.NOT_A_DATAFRAME,
+        f"The model returned a {kind.__module__}.{kind.__qualname__} instead of a pandas DataFrame.",
+        hint,
+    )
+
+
+def _check_nan(predictions: pd.DataFrame) -> Finding | None:
+    missing = predictions.isna()
+    rows = missing.any(axis=1).to_numpy()
+    if not rows.any():
+        return None
+    columns = [str(column) for column, any_missing in zip(missing, missing.any(), strict=True) if any_missing]
+    return Finding(
+        Code.NAN_PREDICTIONS,
+        f"{rows.sum():,} of {len(rows):,} predictions are NaN, first at id {_first(predictions.index, rows)}"
+        + (f" (columns {', '.join(columns[:5])})." if len(predictions.columns) > 1 else "."),
+    )
+
+
+def _check_first_column(predictions: pd.DataFrame) -> list[Finding]:
+    column = predictions.iloc[:, 0]
+    numbers = _as_numbers(column)
+    given = column.notna().to_numpy()
+    strange = given & numbers.isna().to_numpy()
+    if strange.any():
+        example = column.iloc[int(strange.argmax())]
+        return [
+            Finding(
+                Code.PREDICTIONS_NOT_NUMBERS,
+                f"{strange.sum():,} of {len(column):,} values of the first column, {_label(column.name)}, are not "
+                f"numbers, first {str(example)[:40]!r} at id {_first(predictions.index, strange)}.",
+            )
+        ]
+    outside = given & ~numbers.between(0, 1).to_numpy()
+    if not outside.any():
+        return []
+    return [
+        Finding(
+            Code.PREDICTIONS_OUT_OF_RANGE,
+            f"{outside.sum():,} of {len(column):,} predictions lie outside [0, 1] (min {numbers.min():g}, "
+            f"max {numbers.max():g}), first at id {_first(predictions.index, outside)}.",
+        )
+    ]
+
+
+def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[float]":
+    """The column as floats, NaN where a value is no real number; text that looks like a number is none."""
+    none_at_all = pd.Series(np.nan, index=column.index, dtype="float64")
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind in ("floating", "integer", "mixed-integer-float", "decimal"):
+        return pd.to_numeric(column, errors="coerce").astype("float64")
+    if kind != "mixed" and kind != "mixed-integer":
+        return none_at_all
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    return numbers.mask(column.astype(str).to_numpy() == column.to_numpy())
+
+
+def _check_missing_ids(index: pd.Index, live: pd.Index, of_round: pd.Index) -> Finding | None:
+    unnamed = int(index.isna().sum())
+    missing = live[~live.isin(of_round)]
+    if missing.empty and not unnamed:
+        return None
+    if missing.empty:
+        return Finding(Code.MISSING_IDS, f"{unnamed:,} of {len(index):,} rows have no id (NaN in the index).")
+    return Finding(
+        Code.MISSING_IDS,
+        f"{len(missing):,} of {len(live):,} live ids have no prediction, first {missing[0]}; "
+        f"the index of the predictions begins with {index[0]}.",
+    )
+
+
+def _check_duplicate_ids(of_round: pd.Index) -> Finding | None:
+    repeated = of_round[of_round.duplicated()]
+    if repeated.empty:
+        return None
+    return Finding(
+        Code.DUPLICATE_IDS,
+        f"{repeated.nunique():,} live ids stand more than once among {len(of_round):,} rows, first {repeated[0]}.",
+    )
+
+
+def _check_columns(predictions: pd.DataFrame) -> Finding | None:
+    header = [*predictions.index.names, *predictions.columns]
+    if header == ["id", "prediction"]:
+        return None
+    shown = ",".join("" if name is None else str(name) for name in header[:8]) + (",…" if len(header) > 8 else "")
+    return Finding(Code.WRONG_COLUMNS, f'The CSV begins with "{shown}" ({len(header)} columns), not "id,prediction".')
+
+
+def _check_deviation(predictions: pd.DataFrame) -> Finding | None:
+    values = predictions.iloc[:, 0].astype("float64")
+    # One row has no deviation (NaN), which numerai_tools lets pass.
+    if not values.std() <= ZERO_DEVIATION:
+        return None
+    return Finding(
+        Code.CONSTANT_PREDICTIONS,
+        f"All {len(values):,} predictions are {values.iloc[0]:g}; their standard deviation is zero.",
+    )
+
+
+def _first(index: pd.Index, mask: "np.ndarray[Any, np.dtype[np.bool_]]") -> "Hashable":
+    return index[int(mask.argmax())]  # type: ignore[no-any-return]
+
+
+def _label(name: Any) -> str:
+    return "which has no name" if name is None else repr(str(name))

@@ -1,0 +1,121 @@
+"""What a person reads at the end of a run: the summary of a report, a failure explained, how to reproduce it."""
+
+import os
+import shlex
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from numerai_predict.arguments import is_url
+from numerai_predict.faults import Fault
+from numerai_predict.report import RunReport, without_query
+
+BAR_WIDTH = 40
+
+
+def explain(fault: Fault, command: str, with_trace: bool) -> str:
+    """A failure for a person: the model's traceback, then code, cause, remedy and the command that reproduces it."""
+    trace = f"{fault.trace.rstrip()}\n\n" if fault.trace and with_trace else ""
+    return (
+        f"{trace}{fault.code.blame.status}: {fault.code.label}\n"
+        f"  {fault.message}\n"
+        f"  Hint: {fault.hint}\n"
+        f"  Reproduce it with: {command}"
+    )
+
+
+def reproduce_command(args: Namespace) -> str:
+    """The `docker run … --debug` line that runs the same model on the same data in the image of this Python."""
+    image = f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}:{git_ref() or 'latest'}"
+    folders = [Path.cwd()]
+    flags = ["--debug"]
+    for flag in ("model", "dataset", "benchmarks"):
+        value = str(getattr(args, flag))
+        if is_url(value):
+            value = str(Path.cwd() / (Path(without_query(value)).name or "model.pkl"))
+        elif flag == "model" or Path(value).exists():
+            value = str(Path(value).absolute())
+            folders.append(Path(value).parent)
+        else:
+            continue
+        flags += [f"--{flag}", value]
+    if args.strict:
+        flags.append("--strict")
+    mounts = [part for folder in _outermost(folders) for part in ("-v", f"{folder}:{folder}")]
+    return shlex.join(["docker", "run", "-i", "--rm", *mounts, image, *flags])
+
+
+def git_ref() -> str:
+    """The commit that the image was built from; empty outside an image."""
+    return os.environ.get("GIT_REF", "")
+
+
+def summarize(report: RunReport) -> str:
+    """The run in a dozen lines: model, data, predictions with a histogram, correlations, use against the limits."""
+    lines = [*_model_lines(report), *_prediction_lines(report.predictions), *_usage_lines(report.usage)]
+    if path := report.delivery.get("path"):
+        lines.append(_row("written to", path))
+    if url := report.delivery.get("uploaded_to"):
+        lines.append(_row("uploaded to", url))
+    return "\n".join(["Summary", *lines])
+
+
+def _model_lines(report: RunReport) -> list[str]:
+    model = report.model
+    lines = [_row("model", f"{model.get('path')} ({model.get('bytes', 0):,} bytes)")]
+    for name, label in (("live_features", "live features"), ("benchmark_models", "benchmark models")):
+        if facts := report.data.get(name):
+            shape = f": {facts['rows']:,} rows, {facts['columns']:,} columns" if "rows" in facts else ""
+            lines.append(_row(label, f"{facts['source']}{shape}"))
+    return lines
+
+
+def _prediction_lines(predictions: dict[str, Any]) -> list[str]:
+    if "rows" not in predictions:
+        return []
+    figures = "  ".join(
+        f"{name} {predictions[name]:.4f}" for name in ("min", "mean", "max", "std") if predictions[name] is not None
+    )
+    lines = [_row("predictions", f"{predictions['rows']:,} rows  {figures}")]
+    counts = predictions["histogram"]
+    for step, count in enumerate(counts):
+        bar = "#" * round(BAR_WIDTH * count / max(counts))
+        lines.append(_row("", f"{step / len(counts):.1f}–{(step + 1) / len(counts):.1f} {count:>8,} {bar}".rstrip()))
+    for name, value in predictions["spearman"].items():
+        lines.append(_row("Spearman", f"{'n/a' if value is None else format(value, '+.4f'):>7}  {name}"))
+    lines += [_row("warning", warning["message"]) for warning in predictions.get("warnings", [])]
+    lines += [_row("notice", notice) for notice in predictions.get("notices", [])]
+    return lines
+
+
+def _usage_lines(usage: dict[str, Any]) -> list[str]:
+    if "wall_s" not in usage:
+        return []
+    limits = usage["limits"]
+    phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in usage["phases"].items())
+    return [
+        _row("wall time", f"{usage['wall_s']:.2f} s of {_limit(limits['wall_s'], '{:g} s')} ({phases})"),
+        _row("CPU time", f"{usage['cpu_s']:.2f} s"),
+        _row("peak memory", f"{_mib(usage['peak_memory_bytes'])} of {_limit(limits['memory_bytes'], '', _mib)}"),
+    ]
+
+
+def _row(label: str, text: str) -> str:
+    return f"  {label:<16} {text}"
+
+
+def _limit(value: float | None, pattern: str, show: Any = None) -> str:
+    if value is None:
+        return "no limit"
+    return show(value) if show else pattern.format(value)
+
+
+def _mib(size: float) -> str:
+    return f"{size / (1 << 20):,.0f} MiB"
+
+
+def _outermost(folders: list[Path]) -> list[Path]:
+    """The folders without those that lie inside another one, in order, each once."""
+    unique = list(dict.fromkeys(folders))
+    return [folder for folder in unique if not any(other in folder.parents for other in unique)]

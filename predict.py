@@ -1,0 +1,474 @@
+"""Runs one Numerai model: live features in, checked predictions out.
+
+The story, top to bottom: parse the arguments, fetch model and live data, look at the pickle, run the model in a child
+process, check what it returned, deliver the predictions, report. What the story stands on is in `numerai_predict/`.
+"""
+
+import argparse
+import contextlib
+import io
+import logging
+import os
+import pickle
+import platform
+import random
+import secrets
+import signal
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+
+from numerai_predict import arguments, datasets, transfer
+from numerai_predict.channel import ChildChannel, Message
+from numerai_predict.diagnosis import diagnose, other_file
+from numerai_predict.faults import Code, Fault
+from numerai_predict.lazy import lazy_import
+from numerai_predict.pickles import PickleFacts, look
+from numerai_predict.report import RunReport, without_query
+from numerai_predict.sandbox import Limits, Outcome, run_limited
+from numerai_predict.summary import explain, git_ref, reproduce_command, summarize
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import requests
+else:
+    requests = lazy_import("requests")
+
+CHILD_MODE = "--child"
+
+
+# Arguments
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line as a namespace; a wrong one prints one line, writes the report and exits with status 2."""
+    parser = build_parser()
+    try:
+        args = parser.parse_args(argv)
+        if (args.post_url is None) != (args.post_data is None):
+            parser.error("--post_url and --post_data need each other")
+        if not os.path.isdir(args.output_dir):
+            parser.error(f"argument --output_dir: {args.output_dir} is not an existing folder")
+        if args.report and not args.report.absolute().parent.is_dir():
+            parser.error(f"argument --report: {args.report.absolute().parent} is not an existing folder")
+        if args.inspect:
+            parser.error("argument --inspect: it is not there yet")
+        return args
+    except Fault as fault:
+        refuse(parser, fault, argv)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags, as the platform's runtime has them and beyond."""
+    parser = arguments.Parser(prog="predict.py", description="Run a Numerai model on live features.")
+    add = parser.add_argument
+    add("--model", required=True, help="pickle file, or http(s) URL of one")
+    add("--dataset", default="v5.3/live.parquet", help="live features: local file, else Numerai dataset (%(default)s)")
+    add(
+        "--benchmarks",
+        default="v5.3/live_benchmark_models.parquet",
+        help="likewise; read only for models of two arguments (%(default)s)",
+    )
+    add("--output_dir", default="/tmp", help="existing folder for downloads and predictions (%(default)s)")
+    add("--post_url", type=arguments.url, help="presigned S3 POST to upload the predictions to")
+    add("--post_data", type=arguments.form_fields, help="its form fields, urlencoded")
+    add("--debug", action="store_true", help="log more, show tracebacks, and a summary at the end")
+    add("--time_limit", type=arguments.seconds, default=600.0, help="wall seconds for the model, 0 = none (600)")
+    add("--memory_limit", type=arguments.size, default="4GiB", help="memory of the model, 0 = none (%(default)s)")
+    add("--report", type=Path, help="write the run report (JSON) to this file")
+    add("--strict", action="store_true", help="fail where the platform's acceptance rules are broken, not only warn")
+    add("--inspect", action="store_true", help="look at the pickle, print what it needs, and exit")
+    return parser
+
+
+def refuse(parser: argparse.ArgumentParser, fault: Fault, argv: Sequence[str] | None) -> NoReturn:
+    """Say what is wrong with the command line, in the report too if it names one, and exit."""
+    only_report = arguments.Parser(add_help=False)
+    only_report.add_argument("--report", type=Path)
+    with contextlib.suppress(Fault, OSError):
+        if path := only_report.parse_known_args(argv)[0].report:
+            report = RunReport(runtime=describe_runtime())
+            report.note_fault(fault)
+            report.write(path)
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_usage(sys.stderr)
+    parser.exit(fault.code.blame.exit_status, f"{parser.prog}: error: {fault.message} (see --help)\n")
+
+
+# The story
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the model that `args` name and return the exit status; the report is written on every outcome."""
+    set_up_logging(args.debug)
+    report = RunReport(runtime=describe_runtime())
+    fault = None
+    try:
+        with ending_on_signals():
+            run(args, report)
+    except Fault as known:
+        fault = known
+    except Exception as error:
+        logging.debug("Internal error", exc_info=True)
+        fault = Fault(Code.INTERNAL_ERROR, f"The runtime itself raised {type(error).__name__}: {error}.")
+    return conclude(args, report, fault)
+
+
+def run(args: argparse.Namespace, report: RunReport) -> None:
+    """Fetch, run in the child, check, deliver; fills the report on the way and raises Fault where the way ends."""
+    output_dir = Path(args.output_dir)
+    fetched: dict[str, PickleFacts] = {}
+    report.model["path"] = without_query(args.model) if arguments.is_url(args.model) else args.model
+
+    with ThreadPoolExecutor(1) as background:
+        live_features = background.submit(get_data, args.dataset, args.output_dir)
+
+        def provide(need: str) -> Path:
+            if need == "model":
+                model = get_model(args.model, output_dir)
+                fetched[need] = look_at(model, report)
+                return model
+            if need == "live_features":
+                return note_data(need, args.dataset, live_features.result(), report)
+            return note_data(need, args.benchmarks, get_data(args.benchmarks, args.output_dir), report)
+
+        logging.info("Starting the model's process")
+        limits = Limits(wall_s=args.time_limit or None, memory_bytes=args.memory_limit or None)
+        try:
+            outcome = run_limited([sys.executable, os.path.abspath(__file__), CHILD_MODE], limits, provide)
+        finally:
+            datasets.abandon()
+    note_outcome(outcome, report)
+    if fault := diagnose(outcome, fetched.get("model"), args.strict):
+        raise fault
+    for warning in report.predictions["warnings"]:
+        logging.warning("%s: %s (the platform would not accept this)", warning["code"], warning["message"])
+    for notice in report.predictions["notices"]:
+        logging.warning(notice)
+    deliver(outcome.payload, args, report)
+
+
+def deliver(csv: bytes, args: argparse.Namespace, report: RunReport) -> None:
+    """Write the predictions to the output folder and upload them if asked to; one does not wait for the other."""
+    path = Path(args.output_dir) / f"live_predictions-{secrets.token_hex(6)}.csv"
+    unwritten = None
+    try:
+        with open(path, "xb") as file:
+            file.write(csv)
+        report.delivery.update(path=str(path), bytes=len(csv))
+        logging.info("Saved the predictions to %s", path)
+    except OSError as error:
+        unwritten = Fault(Code.OUTPUT_NOT_WRITTEN, f"{path} cannot be written: {error.strerror or error}.")
+    if args.post_url:
+        upload_live_output(csv, args.post_url, args.post_data, path.name)
+        report.delivery["uploaded_to"] = without_query(args.post_url)
+        logging.info("Uploaded the predictions to %s", report.delivery["uploaded_to"])
+    if unwritten:
+        raise unwritten
+
+
+def conclude(args: argparse.Namespace, report: RunReport, fault: Fault | None) -> int:
+    """Explain how the run ended, write the report, and return the exit status."""
+    if fault:
+        report.note_fault(fault)
+    if args.report:
+        try:
+            report.write(args.report)
+        except OSError as error:
+            unwritten = Fault(Code.OUTPUT_NOT_WRITTEN, f"{args.report} cannot be written: {error.strerror or error}.")
+            logging.error(unwritten.message)
+            fault = fault or unwritten
+    if args.debug:
+        print(summarize(report), file=sys.stderr)
+    if fault:
+        print(explain(fault, reproduce_command(args), with_trace=args.debug), file=sys.stderr)
+    return fault.code.blame.exit_status if fault else 0
+
+
+# Fetch and look
+
+
+def get_model(model: str, output_dir: Path) -> Path:
+    """The model as a local file: the path given, or what the URL holds, downloaded to `output_dir`. Raises Fault."""
+    if not arguments.is_url(model):
+        return Path(model)
+    target = output_dir / transfer.file_name_of(model)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+    logging.info("Downloading the model from %s", without_query(model))
+
+    def request() -> "requests.Response":
+        timeout = (transfer.CONNECT_TIMEOUT_S, transfer.READ_TIMEOUT_S)
+        response = requests.get(model, stream=True, timeout=timeout)
+        if response.status_code == 200:
+            transfer.save_body(response, part, show_progress=sys.stderr.isatty())
+        elif response.status_code < 300:
+            raise transfer.RequestFailed(f"{transfer.describe_status(response)} without a file")
+        return response
+
+    try:
+        retry_request_with_backoff(request)
+        os.replace(part, target)
+    except transfer.RequestFailed as error:
+        raise Fault(Code.MODEL_NOT_DOWNLOADED, f"{without_query(model)} could not be downloaded: {error}.") from None
+    except OSError as error:
+        raise Fault(Code.OUTPUT_NOT_WRITTEN, f"{target} cannot be written: {error.strerror or error}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def get_data(dataset: str, output_dir: str) -> Path:
+    """The dataset as a local file: the path given if it exists, else downloaded from Numerai to `output_dir`.
+
+    What an earlier run downloaded is of another round and never read again. Raises Fault.
+    """
+    path = Path(dataset)
+    if not path.is_absolute() and (datasets.is_stale(path) or not path.exists()):
+        logging.info("Downloading %s from Numerai", dataset)
+        return datasets.download(dataset, Path(output_dir))
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise Fault(Code.DATASET_NOT_FOUND, f"{dataset} cannot be read: {error.strerror or error}.") from error
+    return path
+
+
+def look_at(model: Path, report: RunReport) -> PickleFacts:
+    """Look at the model file before anything loads it. Raises Fault if it cannot be read or is no pickle."""
+    try:
+        facts = look(model)
+    except OSError as error:
+        raise Fault(Code.MODEL_NOT_FOUND, f"{model} cannot be read: {error.strerror or error}.") from error
+    report.model.update(bytes=facts.bytes, sha256=facts.sha256, protocol=facts.protocol, compression=facts.compression)
+    if fault := other_file(facts):
+        raise fault
+    return facts
+
+
+# In the child: load, predict, check
+
+
+def run_model() -> NoReturn:
+    """The child process: whatever the model does, answer the parent with plain data and leave."""
+    channel = ChildChannel.from_stdin()
+    answer: Message = {}
+    csv = b""
+    try:
+        csv = predict_and_check(channel, answer)
+    except Fault as fault:
+        answer["fault"] = {"code": fault.code.label, "message": fault.message, "hint": fault.hint}
+    except BaseException as error:
+        from numerai_predict.tracebacks import describe_exception
+
+        answer["exception"] = describe_exception(error, globals())
+    channel.answer(answer, csv)
+    leave(0)
+
+
+def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
+    """Run the model on the live data and return its predictions as CSV; notes in `answer` what it learns."""
+    channel.announce("importing")
+    import pyarrow.parquet  # noqa: F401 - pandas reads parquet with it; the parent may still be downloading
+
+    from numerai_predict import predictions as checks
+    from numerai_predict.callables import count_arguments
+
+    hide_the_runtime()
+    reply, file = channel.request("model")
+    channel.announce("loading")
+    with file:
+        model = load_model(file, reply["name"])
+    answer["parameters"] = count_arguments(model)
+
+    inputs = [read_data(channel, "live_features", answer)]
+    if answer["parameters"] == 2:
+        inputs.append(read_data(channel, "benchmark_models", answer))
+    live_ids = inputs[0].index
+    benchmarks = inputs[1].copy() if len(inputs) == 2 else None
+
+    channel.announce("predicting")
+    returned = model(*inputs)
+
+    channel.announce("checking")
+    answer["failures"] = [finding.as_message() for finding in checks.check_values(returned)]
+    if answer["failures"]:
+        return b""
+    answer["warnings"] = [finding.as_message() for finding in checks.check_acceptance(returned, live_ids)]
+    answer["notices"] = checks.notices(returned, live_ids, benchmarks)
+    answer["predictions"] = checks.describe(returned, benchmarks)
+    csv: str = returned.to_csv()
+    return csv.encode()
+
+
+def load_model(file: BinaryIO, name: str) -> Any:
+    """What the pickle holds, read as pandas.read_pickle reads it (compressed ones by the suffix of `name`), but once.
+
+    pandas tries again, in pure Python, after most errors: that runs the pickle's side effects twice and takes three
+    times the memory. So it only gets to try where its compatibility with old pandas pickles can help.
+    """
+    import pandas as pd
+    from pandas.io.common import get_handle, infer_compression
+
+    compression = infer_compression(name, "infer")
+    with get_handle(file, "rb", compression=compression, is_text=False) as handles:
+        try:
+            return pickle.load(handles.handle)
+        except (AttributeError, ImportError, TypeError, UnicodeDecodeError) as error:
+            old_pandas = isinstance(error, UnicodeDecodeError) or "pandas" in str(error) or "__new__" in str(error)
+            if not old_pandas:
+                raise
+    file.seek(0)
+    return pd.read_pickle(file, compression=compression)
+
+
+def read_data(channel: ChildChannel, name: str, answer: Message) -> "pd.DataFrame":
+    """The live features or benchmark models as the parent hands them over. Raises Fault if they cannot be read."""
+    import pandas as pd
+
+    reply, file = channel.request(name)
+    channel.announce("reading")
+    with file:
+        try:
+            data = pd.read_parquet(file)
+        except Exception as error:
+            raise Fault(Code.UNREADABLE_DATASET, f"{reply['name']} cannot be read as parquet: {error}.") from error
+    if data.empty:
+        raise Fault(Code.UNREADABLE_DATASET, f"{reply['name']} has no rows.")
+    answer.setdefault("data", {})[name] = {"rows": len(data), "columns": len(data.columns)}
+    return data
+
+
+def hide_the_runtime() -> None:
+    """Take from the process what a pickle could mistake for the user's own: our folder, our `__main__`, our arguments.
+
+    An empty `__main__` without a file also keeps processes that multiprocessing spawns from running predict.py.
+    """
+    ours = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != ours]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.modules.pop("requests", None)
+    sys.argv = sys.argv[:1]
+
+
+# Deliver
+
+
+def upload_live_output(
+    predictions: "pd.DataFrame | bytes", post_url: str, post_data: dict[str, str], file_name: str
+) -> None:
+    """Post the predictions (a frame, or CSV as it is) as multipart form data: the fields, then the file.
+
+    Raises Fault if they do not arrive.
+    """
+    csv = predictions if isinstance(predictions, bytes) else predictions.to_csv().encode()
+
+    def request() -> "requests.Response":
+        timeout = (transfer.CONNECT_TIMEOUT_S, transfer.READ_TIMEOUT_S)
+        file = (file_name, io.BytesIO(csv), "text/csv")
+        return requests.post(post_url, data=post_data, files={"file": file}, timeout=timeout)
+
+    try:
+        retry_request_with_backoff(request)
+    except transfer.RequestFailed as error:
+        raise Fault(
+            Code.UPLOAD_FAILED, f"The predictions could not be uploaded to {without_query(post_url)}: {error}."
+        ) from None
+
+
+def retry_request_with_backoff(
+    callable: Callable[[], "requests.Response"], retries: int = 10, delay_base: float = 0.5, delay_max: float = 10.0
+) -> "requests.Response":
+    """Call until the answer has a 2xx status, at most `retries` times, with growing jittered pauses in seconds.
+
+    Only 429, 5xx and broken connections are tried again. Raises transfer.RequestFailed.
+    """
+    for attempt in range(1, retries + 1):
+        try:
+            response = callable()
+            if 200 <= response.status_code < 300:
+                return response
+            problem = transfer.describe_status(response)
+            worth_it = transfer.is_worth_retrying(response.status_code)
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            problem, worth_it = transfer.describe_error(error), True
+        except requests.RequestException as error:
+            problem, worth_it = transfer.describe_error(error), False
+        if not worth_it or attempt == retries:
+            break
+        pause = random.uniform(0.5, 1.0) * min(delay_max, delay_base * 2 ** (attempt - 1))
+        logging.warning("Try %d of %d failed (%s); next in %.1f s", attempt, retries, problem, pause)
+        time.sleep(pause)
+    raise transfer.RequestFailed(problem)
+
+
+# Report
+
+
+def describe_runtime() -> dict[str, str]:
+    """Which runtime this is."""
+    return {"python": platform.python_version(), "git_ref": git_ref(), "platform": platform.platform(terse=True)}
+
+
+def note_data(need: str, source: str, path: Path, report: RunReport) -> Path:
+    """Remember in the report where the data came from; returns the path."""
+    report.data[need] = {"source": source, "path": str(path), "downloaded": str(path) != source}
+    return path
+
+
+def note_outcome(outcome: Outcome, report: RunReport) -> None:
+    """Take what the child answered, and what it used, into the report."""
+    answer = outcome.answer or {}
+    report.usage = {
+        "wall_s": outcome.wall_s,
+        "cpu_s": outcome.cpu_s,
+        "peak_memory_bytes": outcome.peak_memory_bytes,
+        "limits": {"wall_s": outcome.limits.wall_s, "memory_bytes": outcome.limits.memory_bytes},
+        "phases": outcome.phases,
+    }
+    report.model["parameters"] = answer.get("parameters")
+    for name, facts in answer.get("data", {}).items():
+        report.data[name].update(facts)
+    report.predictions = dict(answer.get("predictions", {}))
+    report.predictions.update({key: answer.get(key, []) for key in ("failures", "warnings", "notices")})
+
+
+def set_up_logging(debug: bool) -> None:
+    """Log to stderr; urllib3 would log presigned URLs."""
+    level = logging.DEBUG if debug else logging.INFO
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
+
+
+@contextlib.contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """While inside, Ctrl-C and SIGTERM raise Fault; PID 1 of a container would otherwise ignore them."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise Fault(Code.INTERRUPTED, f"The run was stopped by {signal.Signals(number).name}.")
+
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def leave(status: int) -> NoReturn:
+    """Flush and leave at once: the interpreter may abort at exit after reading parquet (apache/arrow#34314)."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == [CHILD_MODE]:
+        run_model()
+    leave(main(parse_args()))
