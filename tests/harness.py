@@ -1,0 +1,109 @@
+"""What the tests share: running predict.py as a user does, and making pickles."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = ROOT / "tests"
+LIVE = TESTS / "data/live.parquet"
+BENCHMARKS = TESTS / "data/live_benchmark_models.parquet"
+PYTHON_TAG = f"{sys.version_info.major}_{sys.version_info.minor}"
+MODEL = TESTS / f"models/model_{PYTHON_TAG}.pkl"
+LEGACY_MODEL = TESTS / f"models/model_{PYTHON_TAG}_legacy.pkl"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run of predict.py: exit status, output, report (empty if none was written) and CSVs."""
+
+    status: int
+    stdout: str
+    stderr: str
+    report: dict[str, Any]
+    csvs: list[Path]
+
+    @property
+    def code(self) -> str | None:
+        """The code of the fault that the report names."""
+        fault = self.report.get("fault")
+        return fault["code"] if fault else None
+
+
+class PredictTestCase(unittest.TestCase):
+    """A test with a folder of its own, in which predict.py writes its output."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.output_dir = self.folder / "output"
+        self.output_dir.mkdir()
+
+    def predict(self, model: str | Path, *flags: str | Path, env: dict[str, str] | None = None) -> Run:
+        """Run predict.py on `model` and the sample data; later flags win."""
+        report = self.folder / "report.json"
+        sample = ("--dataset", LIVE, "--benchmarks", BENCHMARKS)
+        return self.run_command(
+            "--model", model, *sample, "--output_dir", self.output_dir, "--report", report, *flags, env=env
+        )
+
+    def run_command(self, *flags: str | Path, env: dict[str, str] | None = None) -> Run:
+        """Run predict.py with just these flags, in the test's folder."""
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "predict.py"), *map(str, flags)],
+            capture_output=True,
+            cwd=self.folder,
+            env=dict(os.environ, **(env or {})),
+            timeout=120,
+            check=False,
+        )
+        report = self.folder / "report.json"
+        return Run(
+            status=done.returncode,
+            stdout=done.stdout.decode(),
+            stderr=done.stderr.decode(),
+            report=json.loads(report.read_text()) if report.exists() else {},
+            csvs=sorted(self.output_dir.glob("live_predictions-*.csv")),
+        )
+
+    def pickle(self, model: Any, name: str = "model.pkl") -> Path:
+        """Write `model` with cloudpickle, functions and classes of test modules by value."""
+        path = self.folder / name
+        path.write_bytes(by_value(model))
+        return path
+
+
+def by_value(model: Any) -> bytes:
+    """`model` as cloudpickle writes it from a user's script: what its module defines is carried inside."""
+    module = sys.modules[getattr(model, "__module__", None) or type(model).__module__]
+    ours = module.__name__.startswith(("tests.", "broken_model_"))
+    if ours:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return bytes(cloudpickle.dumps(model))
+    finally:
+        if ours:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def load_source(path: Path) -> ModuleType:
+    """Execute a Python file as a module of its own."""
+    name = f"broken_model_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
