@@ -86,14 +86,13 @@ class PredictTestCase(unittest.TestCase):
 
 def by_value(model: Any) -> bytes:
     """`model` as cloudpickle writes it from a user's script: what its module defines is carried inside."""
-    module = sys.modules[getattr(model, "__module__", None) or type(model).__module__]
-    ours = module.__name__.startswith(("tests.", "broken_model_"))
-    if ours:
+    ours = [module for name, module in sys.modules.items() if name.startswith(("tests.", "broken_model_"))]
+    for module in ours:
         cloudpickle.register_pickle_by_value(module)
     try:
         return bytes(cloudpickle.dumps(model))
     finally:
-        if ours:
+        for module in ours:
             cloudpickle.unregister_pickle_by_value(module)
 
 

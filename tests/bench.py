@@ -1,0 +1,123 @@
+"""What predict.py costs beside the bare minimum: wall seconds and peak memory, in one run, as a table.
+
+The two are run in turn, so that both see the same weather of the machine. Allowed are 15 % of wall time plus 0.3 s,
+and 60 MB of memory.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+sys.path.insert(0, str(TESTS.parent))
+
+from numerai_predict.processes import ProcessTree  # noqa: E402
+
+POLL_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and the data that it runs on."""
+
+    name: str
+    model: Path
+    live: Path
+    benchmarks: Path
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall seconds and peak memory of the process tree, in bytes."""
+
+    wall_s: float
+    peak_bytes: int
+
+
+def measure(argv: list[str]) -> Cost:
+    """Run the command to its end; raises CalledProcessError if it fails."""
+    began = time.perf_counter()
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    tree = ProcessTree(process.pid)
+    while process.poll() is None:
+        tree.memory_bytes()
+        time.sleep(POLL_SECONDS)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, argv)
+    return Cost(time.perf_counter() - began, tree.peak_memory_bytes)
+
+
+def compare(case: Case, runs: int, folder: Path) -> Path:
+    """Print a row for each of the two programs and one for the difference; returns the last run report."""
+    report = folder / "report.json"
+    data = ["--dataset", str(case.live), "--benchmarks", str(case.benchmarks)]
+    bare = [str(TESTS / "bare_minimum.py"), *map(str, (case.model, case.live, case.benchmarks, folder / "bare.csv"))]
+    whole = [str(TESTS.parent / "predict.py"), "--model", str(case.model), *data]
+    whole += ["--output_dir", str(folder), "--report", str(report)]
+    costs: dict[str, list[Cost]] = {"bare minimum": [], "predict.py": []}
+    for run in range(runs + 1):
+        for name, argv in zip(costs, (bare, whole), strict=True):
+            cost = measure([sys.executable, *argv])
+            if run:  # The first one warms the disk's cache.
+                costs[name].append(cost)
+    (bare_s, bare_mb), (whole_s, whole_mb) = (medians(found) for found in costs.values())
+    print(f"{case.name:<34}{'bare minimum':<14}{bare_s:>8.2f} s{bare_mb:>8.0f} MB")
+    print(f"{'':<34}{'predict.py':<14}{whole_s:>8.2f} s{whole_mb:>8.0f} MB")
+    allowed = bare_s * 0.15 + 0.3
+    print(f"{'':<34}{'overhead':<14}{whole_s - bare_s:>+8.2f} s{whole_mb - bare_mb:>+8.0f} MB", end="")
+    print(f"   allowed {allowed:+.2f} s, +60 MB; ratio {whole_s / bare_s:.2f}\n")
+    return report
+
+
+def medians(costs: list[Cost]) -> tuple[float, float]:
+    """Median wall seconds and median peak MB."""
+    seconds = statistics.median(cost.wall_s for cost in costs)
+    return seconds, statistics.median(cost.peak_bytes for cost in costs) / 1e6
+
+
+def make_full_size(folder: Path) -> tuple[Path, Path]:
+    """A full-size live round and a LightGBM of 2,000 trees on 42 features; returns the folder and the model."""
+    python = [sys.executable]
+    data = ["--rows", "7000", "--features", "2748", "--output_dir", str(folder)]
+    subprocess.run([*python, str(TESTS / "data/make_data.py"), *data], check=True)
+    train = ["--trees", "2000", "--features", "42", "--data_dir", str(folder), "--output_dir", str(folder)]
+    subprocess.run([*python, str(TESTS / "models/train_models.py"), *train, "--name", "big"], check=True)
+    return folder, folder / "big.pkl"
+
+
+def main() -> None:
+    """Print the table for the sample and the full-size data, and the phases of the full-size run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="counted runs of each program (default: 5)")
+    runs = parser.parse_args().runs
+    sample = TESTS / "data"
+    sample_model = TESTS / f"models/model_{sys.version_info.major}_{sys.version_info.minor}.pkl"
+    with tempfile.TemporaryDirectory() as name:
+        full, big_model = make_full_size(Path(name))
+        cases = [
+            Case("sample (650 x 42), 60 trees", sample_model, *data_files(sample)),
+            Case("full size (7000 x 2748), 60 trees", sample_model, *data_files(full)),
+            Case("full size, 2,000 trees", big_model, *data_files(full)),
+        ]
+        print(f"Python {sys.version.split()[0]}, median of {runs} runs, peak of the whole process tree\n")
+        for case in cases:
+            report = compare(case, runs, Path(name))
+        usage = json.loads(report.read_text())["usage"]
+    print("Where the last run's time went, from its report:")
+    for phase, seconds in usage["phases"].items():
+        print(f"  {phase:<12}{seconds:>8.3f} s")
+
+
+def data_files(folder: Path) -> tuple[Path, Path]:
+    """The two data files of a folder."""
+    return folder / "live.parquet", folder / "live_benchmark_models.parquet"
+
+
+if __name__ == "__main__":
+    main()

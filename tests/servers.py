@@ -1,0 +1,96 @@
+"""A real HTTP server on loopback whose answers the tests queue up, path by path."""
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: `cut` promises the whole body and closes after that many bytes."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it came."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Server:
+    """Answers each path with what was queued for it, the last one for ever; keeps every request."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, deque[Answer]] = defaultdict(deque)
+        self.requests: list[Request] = []
+        self.url = ""
+
+    def queue(self, path: str, *answers: Answer) -> str:
+        """Queue the answers and return the path's URL."""
+        self.answers[path].extend(answers)
+        return self.url + path
+
+    def take(self, request: Request) -> Answer:
+        """Keep the request and return the answer that is due."""
+        self.requests.append(request)
+        due = self.answers[request.path]
+        if not due:
+            return Answer(404)
+        return due.popleft() if len(due) > 1 else due[0]
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """Serve on a free port of loopback."""
+    server = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answer = server.take(Request(self.command, path, query, dict(self.headers), body))
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body[: answer.cut])
+            self.close_connection = answer.cut is not None
+
+        do_POST = do_GET  # noqa: N815 - the standard library names it
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Stay quiet."""
+
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.url = f"http://127.0.0.1:{listener.server_address[1]}"
+    thread = threading.Thread(target=listener.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        listener.shutdown()
+        listener.server_close()
+        thread.join()
+
+
+@contextmanager
+def unused_url() -> Iterator[str]:
+    """A URL on loopback at which nobody listens."""
+    with serving() as server:
+        url = server.url
+    yield url

@@ -1,0 +1,471 @@
+"""predict.py as a user and an operator run it: a real process, its CSV, exit status, report and log."""
+
+import bz2
+import email
+import functools
+import gzip
+import importlib.util
+import io
+import json
+import lzma
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import unittest
+import zipfile
+from email.message import Message
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pandas as pd
+import requests
+
+import predict
+from numerai_predict.faults import Code, Fault
+from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, TESTS, PredictTestCase
+from tests.servers import Answer, serving
+
+SECRET = "X-Amz-Signature=5ec2e7"
+S3_DENIED = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+
+
+def half(live_features: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"prediction": (live_features.reset_index().index + 1) / (len(live_features) + 1)}, index=live_features.index
+    )
+
+
+def optional_benchmarks(live_features: pd.DataFrame, live_benchmark_models: pd.DataFrame | None = None) -> pd.DataFrame:
+    assert live_benchmark_models is not None
+    return half(live_features)
+
+
+def two_and_an_option(features: pd.DataFrame, benchmarks: pd.DataFrame, clip: bool = True) -> pd.DataFrame:
+    assert clip is True
+    assert benchmarks.columns[0].startswith("v53_lgbm")
+    return half(features)
+
+
+def any_number(*frames: pd.DataFrame) -> pd.DataFrame:
+    assert len(frames) == 1
+    return half(frames[0])
+
+
+class Model:
+    def __call__(self, live_features: pd.DataFrame) -> pd.DataFrame:
+        return half(live_features)
+
+    def run(self, live_features: pd.DataFrame, live_benchmark_models: pd.DataFrame) -> pd.DataFrame:
+        return half(live_features)
+
+
+def scaled(factor: float, live_features: pd.DataFrame) -> pd.DataFrame:
+    return half(live_features) * factor
+
+
+class CountsItsLoads:
+    """Leaves a line in a file each time it is loaded, and then fails as a missing attribute does."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return exec, (f"open({str(self.path)!r}, 'a').write('loaded\\n')\nraise AttributeError('gone')",)
+
+
+class TestSampleModels(PredictTestCase):
+    """The models and data that come with the repository."""
+
+    def test_two_argument_model_on_sample_data_writes_its_predictions(self) -> None:
+        run = self.predict(MODEL, "--debug")
+        self.assertEqual(run.status, 0, run.stderr)
+        expected = pd.read_pickle(MODEL)(pd.read_parquet(LIVE), pd.read_parquet(BENCHMARKS))
+        self.assertEqual(run.csvs[0].read_text(), expected.to_csv())
+        self.assertRegex(run.csvs[0].name, r"^live_predictions-[0-9a-f]{12}\.csv$")
+        self.assertEqual(run.csvs[0].read_text().partition("\n")[0], "id,prediction")
+        self.assertEqual(run.stdout, "")
+        for line in ("Summary", "650 rows", "Spearman", "v53_lgbm_ensemble", "peak memory", str(run.csvs[0])):
+            self.assertIn(line, run.stderr)
+
+    def test_one_argument_model_runs_without_benchmark_models(self) -> None:
+        run = self.predict(LEGACY_MODEL, "--benchmarks", "/nowhere/benchmarks.parquet")
+        self.assertEqual(run.status, 0, run.stderr)
+        expected = pd.read_pickle(LEGACY_MODEL)(pd.read_parquet(LIVE))
+        self.assertEqual(run.csvs[0].read_text(), expected.to_csv())
+        self.assertNotIn("benchmark_models", run.report["data"])
+        self.assertNotIn("Summary", run.stderr)
+
+    def test_report_of_a_success_holds_every_section(self) -> None:
+        report = self.predict(MODEL).report
+        self.assertEqual((report["schema"], report["status"], report["fault"]), (1, "success", None))
+        self.assertEqual(report["model"]["bytes"], MODEL.stat().st_size)
+        self.assertEqual(report["model"]["parameters"], 2)
+        self.assertEqual(report["data"]["live_features"]["rows"], 650)
+        self.assertEqual(report["predictions"]["rows"], 650)
+        self.assertEqual(sum(report["predictions"]["histogram"]), 650)
+        self.assertEqual(set(report["predictions"]["spearman"]), set(pd.read_parquet(BENCHMARKS).columns))
+        self.assertEqual(report["usage"]["limits"], {"wall_s": 600.0, "memory_bytes": 4 << 30})
+        self.assertGreater(report["usage"]["peak_memory_bytes"], 50 << 20)
+        self.assertLess(report["usage"]["peak_memory_bytes"], 2 << 30)
+        self.assertLessEqual(
+            {"importing", "loading", "reading", "predicting", "checking"}, set(report["usage"]["phases"])
+        )
+        self.assertTrue(report["delivery"]["path"].endswith(".csv"))
+
+    def test_benchmark_models_in_another_order_are_pointed_out(self) -> None:
+        run = self.predict(MODEL, "--strict")
+        self.assertEqual(run.status, 0, run.stderr)
+        self.assertIn("in another order", run.stderr)
+
+    def test_trained_again_the_models_predict_the_same(self) -> None:
+        spec = importlib.util.spec_from_file_location("train_models", TESTS / "models/train_models.py")
+        assert spec is not None
+        assert spec.loader is not None
+        train_models = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(train_models)
+        again = train_models.train()
+        live, benchmarks = pd.read_parquet(LIVE), pd.read_parquet(BENCHMARKS)
+        pd.testing.assert_frame_equal(pd.read_pickle(MODEL)(live, benchmarks), again.predict(live, benchmarks))
+        pd.testing.assert_frame_equal(pd.read_pickle(LEGACY_MODEL)(live), again.legacy(live))
+
+
+class TestModels(PredictTestCase):
+    """Every kind of callable and of pickle that a model may be."""
+
+    def test_every_kind_of_callable_is_called_with_what_it_takes(self) -> None:
+        models = {
+            "function": half,
+            "lambda": lambda frame: half(frame),
+            "optional benchmarks": optional_benchmarks,
+            "two and an option": two_and_an_option,
+            "star": any_number,
+            "instance": Model(),
+            "bound method": Model().run,
+            "partial": functools.partial(scaled, 0.5),
+        }
+        for name, model in models.items():
+            with self.subTest(name):
+                run = self.predict(self.pickle(model))
+                self.assertEqual(run.status, 0, run.stderr)
+
+    def test_every_compression_is_read_by_its_suffix(self) -> None:
+        plain = LEGACY_MODEL.read_bytes()
+        packed = {"gz": gzip.compress(plain), "bz2": bz2.compress(plain), "xz": lzma.compress(plain)}
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as zipped:
+            zipped.writestr("model.pkl", plain)
+        packed["zip"] = archive.getvalue()
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+            tar.add(LEGACY_MODEL, "model.pkl")
+        packed["tar.gz"] = archive.getvalue()
+        for suffix, data in packed.items():
+            with self.subTest(suffix):
+                path = self.folder / f"model.pkl.{suffix}"
+                path.write_bytes(data)
+                run = self.predict(path)
+                self.assertEqual(run.status, 0, run.stderr)
+
+    def test_failing_pickle_is_loaded_only_once(self) -> None:
+        loads = self.folder / "loads.txt"
+        path = self.folder / "model.pkl"
+        path.write_bytes(pickle.dumps(CountsItsLoads(loads)))
+        run = self.predict(path)
+        self.assertEqual((run.status, run.code), (1, "load_failed"))
+        self.assertEqual(loads.read_text(), "loaded\n")
+
+    def test_what_a_model_prints_reaches_our_streams(self) -> None:
+        def chatty(live_features: pd.DataFrame) -> pd.DataFrame:
+            print("to stdout")
+            print("to stderr", file=sys.stderr)
+            os.system("echo from a child")
+            return half(live_features)
+
+        run = self.predict(self.pickle(chatty))
+        self.assertEqual(run.status, 0, run.stderr)
+        self.assertEqual(run.stdout, "to stdout\nfrom a child\n")
+        self.assertIn("to stderr", run.stderr)
+
+    def test_model_sees_no_secrets_and_nothing_of_ours(self) -> None:
+        def nosy(live_features: pd.DataFrame) -> pd.DataFrame:
+            import __main__
+
+            paths = [path for path in sys.path if (Path(path) / "predict.py").exists()]
+            print(json.dumps([dict(os.environ), sys.argv, paths, [name for name in vars(__main__) if name[0] != "_"]]))
+            return half(live_features)
+
+        with serving() as server:
+            url = server.queue("/post", Answer(204))
+            run = self.predict(
+                self.pickle(nosy),
+                *("--post_url", f"{url}?{SECRET}", "--post_data", "policy=s3cret"),
+                env={"AWS_SECRET_ACCESS_KEY": "s3cret", "NUMERAI_SECRET_KEY": "s3cret", "PYTHONPATH": str(ROOT)},
+            )
+        self.assertEqual(run.status, 0, run.stderr)
+        self.assertNotIn("s3cret", run.stdout)
+        self.assertNotIn(SECRET, run.stdout)
+        environ, argv, paths, names = json.loads(run.stdout)
+        self.assertEqual((len(argv), paths, names), (1, [], []))
+        self.assertIn("OMP_NUM_THREADS", environ)
+
+    def test_model_may_spawn_processes(self) -> None:
+        def parallel(live_features: pd.DataFrame) -> pd.DataFrame:
+            import multiprocessing
+
+            with multiprocessing.get_context("spawn").Pool(2) as pool:
+                assert pool.map(abs, [-1, -2]) == [1, 2]
+            return half(live_features)
+
+        run = self.predict(self.pickle(parallel))
+        self.assertEqual(run.status, 0, run.stderr)
+
+    def test_model_that_uses_requests_finds_it_whole(self) -> None:
+        def importing(live_features: pd.DataFrame) -> pd.DataFrame:
+            import requests.adapters
+
+            assert requests.adapters.HTTPAdapter is requests.Session().adapters["https://"].__class__
+            return half(live_features)
+
+        run = self.predict(self.pickle(importing))
+        self.assertEqual(run.status, 0, run.stderr)
+
+
+class TestCommandLine(PredictTestCase):
+    """Wrong command lines end with one line and status 2."""
+
+    def test_usage_faults_print_one_line_and_exit_2(self) -> None:
+        wrong = {
+            "need each other": ["--post_url", "http://127.0.0.1/"],
+            "--post_data": ["--post_url", "http://127.0.0.1/", "--post_data", '{"json": 1}'],
+            "--post_url": ["--post_url", "ftp://127.0.0.1/", "--post_data", "a=b"],
+            "--output_dir": ["--output_dir", "/nowhere"],
+            "existing folder": ["--output_dir", __file__],
+            "--time_limit": ["--time_limit", "-1"],
+            "zero or more": ["--time_limit", "nan"],
+            "--memory_limit": ["--memory_limit", "4XB"],
+            "a size such as": ["--memory_limit=-4GiB"],
+            "unrecognized arguments": ["--no_such_flag"],
+            "not there yet": ["--inspect"],
+        }
+        for said, flags in wrong.items():
+            with self.subTest(said):
+                run = self.predict(MODEL, *flags)
+                self.assertEqual(run.status, 2)
+                self.assertEqual(len(run.stderr.splitlines()), 1, run.stderr)
+                self.assertIn(said, run.stderr)
+                self.assertEqual((run.code, run.csvs), ("usage", []))
+
+    def test_no_arguments_print_the_usage_and_exit_2(self) -> None:
+        run = self.run_command()
+        self.assertEqual(run.status, 2)
+        self.assertIn("usage: predict.py", run.stderr)
+        self.assertIn("--model", run.stderr.splitlines()[-1])
+
+    def test_defaults_are_the_platforms(self) -> None:
+        args = predict.parse_args(["--model", "m.pkl"])
+        self.assertEqual(
+            (args.dataset, args.benchmarks, args.output_dir, args.time_limit, args.memory_limit),
+            ("v5.3/live.parquet", "v5.3/live_benchmark_models.parquet", "/tmp", 600.0, 4 << 30),
+        )
+
+    def test_missing_files_are_errors_that_name_them(self) -> None:
+        cases = {
+            "dataset_not_found": ["--dataset", "/nowhere/live.parquet"],
+            "model_not_found": ["--model", "/nowhere/model.pkl"],
+        }
+        for code, flags in cases.items():
+            with self.subTest(code):
+                run = self.predict(MODEL, *flags)
+                self.assertEqual((run.status, run.code, run.report["status"]), (3, code, "error"))
+                self.assertIn(flags[1], run.report["fault"]["message"])
+
+    def test_missing_benchmark_models_of_a_two_argument_model_are_an_error(self) -> None:
+        run = self.predict(MODEL, "--benchmarks", "/nowhere/benchmarks.parquet")
+        self.assertEqual((run.status, run.code), (3, "dataset_not_found"))
+        self.assertIn("/nowhere/benchmarks.parquet", run.stderr)
+
+    def test_dataset_that_is_no_parquet_file_is_an_error(self) -> None:
+        run = self.predict(MODEL, "--dataset", MODEL)
+        self.assertEqual((run.status, run.code), (3, "unreadable_dataset"))
+
+    def test_failure_ends_with_code_cause_hint_and_command(self) -> None:
+        run = self.predict("/nowhere/my model.pkl")
+        code, cause, hint, command = run.stderr.splitlines()[-4:]
+        self.assertEqual(code, "error: model_not_found")
+        self.assertIn("/nowhere/my model.pkl cannot be read", cause)
+        self.assertIn("Hint: ", hint)
+        self.assertRegex(
+            command, r"docker run -i --rm .*numerai_predict_py_3_\d+:latest --debug --model '/nowhere/my m"
+        )
+
+    def test_predictions_that_cannot_be_written_are_an_error(self) -> None:
+        run = self.predict(MODEL, "--output_dir", "/proc")
+        self.assertEqual((run.status, run.code), (3, "output_not_written"))
+
+    def test_report_that_cannot_be_written_is_an_error(self) -> None:
+        run = self.predict(MODEL, "--report", "/proc/report.json")
+        self.assertEqual(run.status, 3)
+        self.assertIn("/proc/report.json cannot be written", run.stderr)
+
+    def test_sigterm_ends_model_and_run_with_a_report(self) -> None:
+        def sleeps(live_features: pd.DataFrame) -> pd.DataFrame:
+            print(os.getpid(), flush=True)
+            time.sleep(600)
+            return live_features
+
+        report = self.folder / "report.json"
+        argv = [sys.executable, str(ROOT / "predict.py"), "--model", str(self.pickle(sleeps)), "--dataset", str(LIVE)]
+        argv += ["--output_dir", str(self.output_dir), "--report", str(report)]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            child = int(process.stdout.readline())
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(10), 3)
+        self.assertEqual(json.loads(report.read_text())["fault"]["code"], "interrupted")
+        with self.assertRaises(ProcessLookupError):
+            os.kill(child, 0)
+
+
+class TestModelDownload(PredictTestCase):
+    """--model as a presigned URL."""
+
+    def test_url_is_downloaded_and_its_query_never_shown(self) -> None:
+        with serving() as server:
+            url = server.queue("/bucket/my%20model.pkl", Answer(body=MODEL.read_bytes()))
+            run = self.predict(f"{url}?{SECRET}", "--debug")
+        self.assertEqual(run.status, 0, run.stderr)
+        self.assertEqual(server.requests[0].query, SECRET)
+        self.assertEqual((self.output_dir / "my model.pkl").read_bytes(), MODEL.read_bytes())
+        self.assertNotIn("5ec2e7", run.stderr + json.dumps(run.report))
+        self.assertEqual(run.report["model"]["path"], url)
+
+    def test_compressed_model_is_read_by_the_suffix_of_its_url(self) -> None:
+        with serving() as server:
+            url = server.queue("/model.pkl.gz", Answer(body=gzip.compress(LEGACY_MODEL.read_bytes())))
+            run = self.predict(f"{url}?{SECRET}")
+        self.assertEqual(run.status, 0, run.stderr)
+
+    def test_failed_and_truncated_answers_are_tried_again(self) -> None:
+        body = LEGACY_MODEL.read_bytes()
+        with serving() as server:
+            url = server.queue("/model.pkl", Answer(503), Answer(body=body, cut=1000), Answer(body=body))
+            run = self.predict(f"{url}?{SECRET}")
+        self.assertEqual(run.status, 0, run.stderr)
+        self.assertEqual(len(server.requests), 3)
+        self.assertNotIn("5ec2e7", run.stderr)
+
+    def test_refused_url_is_an_error_with_the_servers_reason(self) -> None:
+        with serving() as server:
+            url = server.queue("/model.pkl", Answer(403, S3_DENIED))
+            run = self.predict(f"{url}?{SECRET}", "--debug")
+        self.assertEqual((run.status, run.code), (3, "model_not_downloaded"))
+        self.assertIn("HTTP status 403, AccessDenied: Request has expired", run.report["fault"]["message"])
+        self.assertEqual(len(server.requests), 1)
+        self.assertNotIn("5ec2e7", run.stderr + json.dumps(run.report))
+        self.assertEqual(list(self.output_dir.iterdir()), [])
+
+    def test_web_page_in_place_of_the_model_fails_as_no_pickle(self) -> None:
+        with serving() as server:
+            url = server.queue("/model.pkl", Answer(body=b"<!DOCTYPE html><html>Log in</html>"))
+            run = self.predict(url)
+        self.assertEqual((run.status, run.code), (1, "not_a_pickle"))
+        self.assertIn("HTML page", run.report["fault"]["message"])
+
+
+class TestUpload(PredictTestCase):
+    """--post_url and --post_data: a presigned S3 POST."""
+
+    def post(self, *answers: Answer) -> tuple[Any, list[list[Message]]]:
+        with serving() as server:
+            url = server.queue("/bucket", *answers)
+            fields = "key=predictions.csv&policy=abc%3D&x-amz-security-token="
+            run = self.predict(LEGACY_MODEL, "--post_url", f"{url}?{SECRET}", "--post_data", fields)
+        return run, [parts_of(request.headers["Content-Type"], request.body) for request in server.requests]
+
+    def test_predictions_are_posted_as_fields_and_then_the_file(self) -> None:
+        run, [parts] = self.post(Answer(204))
+        self.assertEqual(run.status, 0, run.stderr)
+        *fields, file = parts
+        sent = {str(part.get_param("name", header="Content-Disposition")): part.get_payload() for part in fields}
+        self.assertEqual(sent, {"key": "predictions.csv", "policy": "abc=", "x-amz-security-token": ""})
+        self.assertEqual(file.get_param("name", header="Content-Disposition"), "file")
+        self.assertEqual((file.get_content_type(), file.get_filename()), ("text/csv", run.csvs[0].name))
+        self.assertEqual(file.get_payload(decode=True), run.csvs[0].read_bytes())
+        self.assertNotIn("5ec2e7", run.stderr + json.dumps(run.report))
+
+    def test_every_try_sends_the_whole_body(self) -> None:
+        run, tries = self.post(Answer(500), Answer(429), Answer(200))
+        self.assertEqual(run.status, 0, run.stderr)
+        self.assertEqual([parts[-1].get_payload(decode=True) for parts in tries], [run.csvs[0].read_bytes()] * 3)
+
+    def test_refused_upload_is_an_error_and_keeps_the_csv(self) -> None:
+        run, tries = self.post(Answer(403, S3_DENIED))
+        self.assertEqual((run.status, run.code, len(tries), len(run.csvs)), (3, "upload_failed", 1, 1))
+        self.assertIn("AccessDenied", run.report["fault"]["message"])
+        self.assertEqual(run.report["delivery"]["path"], str(run.csvs[0]))
+
+
+def parts_of(content_type: str, body: bytes) -> list[Message]:
+    """The parts of a multipart body."""
+    whole = email.message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
+    parts = whole.get_payload()
+    assert isinstance(parts, list)
+    return [part for part in parts if isinstance(part, Message)]
+
+
+class TestPublicNames(unittest.TestCase):
+    """What others import from predict.py and patch."""
+
+    def setUp(self) -> None:
+        patched = mock.patch("predict.time.sleep")
+        self.sleep = patched.start()
+        self.addCleanup(patched.stop)
+
+    def test_request_that_answers_is_made_once(self) -> None:
+        answers = mock.Mock(return_value=mock.Mock(status_code=204))
+        self.assertEqual(predict.retry_request_with_backoff(answers).status_code, 204)
+        self.assertEqual((answers.call_count, self.sleep.call_count), (1, 0))
+
+    def test_request_that_always_fails_is_tried_so_often_and_no_more(self) -> None:
+        answers = mock.Mock(side_effect=requests.ConnectionError(f"http://host/?{SECRET}"))
+        with self.assertLogs(), self.assertRaises(RuntimeError) as raised:
+            predict.retry_request_with_backoff(answers, retries=4)
+        self.assertEqual((answers.call_count, self.sleep.call_count), (4, 3))
+        self.assertNotIn("5ec2e7", str(raised.exception))
+        pauses = [call.args[0] for call in self.sleep.call_args_list]
+        self.assertTrue(all(0.25 <= pause <= 10 for pause in pauses), pauses)
+
+    def test_request_that_is_refused_is_not_tried_again(self) -> None:
+        answers = mock.Mock(return_value=mock.Mock(status_code=403, text=S3_DENIED.decode()))
+        with self.assertRaisesRegex(RuntimeError, "403, AccessDenied"):
+            predict.retry_request_with_backoff(answers)
+        self.assertEqual(answers.call_count, 1)
+
+    def test_upload_of_a_frame_posts_its_csv(self) -> None:
+        frame = pd.DataFrame({"prediction": [0.25, 0.75]}, index=pd.Index(["n1", "n2"], name="id"))
+        with mock.patch("predict.requests.post", return_value=mock.Mock(status_code=204)) as post:
+            predict.upload_live_output(frame, "http://host/bucket", {"key": "k"}, "live.csv")
+        name, content, kind = post.call_args.kwargs["files"]["file"]
+        self.assertEqual((name, content.read(), kind), ("live.csv", b"id,prediction\nn1,0.25\nn2,0.75\n", "text/csv"))
+        self.assertEqual(post.call_args.kwargs["data"], {"key": "k"})
+
+    def test_upload_that_fails_raises_a_fault_without_the_query(self) -> None:
+        refused = mock.patch("predict.requests.post", return_value=mock.Mock(status_code=500, text=""))
+        with refused, self.assertLogs(), self.assertRaises(Fault) as raised:
+            predict.upload_live_output(b"id,prediction\n", f"http://host/bucket?{SECRET}", {}, "live.csv")
+        self.assertIs(raised.exception.code, Code.UPLOAD_FAILED)
+        self.assertNotIn("5ec2e7", raised.exception.message)
+
+    def test_requests_is_not_imported_before_it_is_used(self) -> None:
+        script = "import predict, sys; print('urllib3' in sys.modules, predict.requests.get.__name__)"
+        done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+        self.assertRegex(done.stdout, "^False get$")
+
+
+if __name__ == "__main__":
+    unittest.main()
