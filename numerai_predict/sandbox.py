@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ POLL_SECONDS = 0.02
 LEAVE_SECONDS = 5.0
 DRAIN_SECONDS = 1.0
 CHUNK_BYTES = 1 << 16
-KEPT_LOG_CHUNKS = 16
+KEPT_LOG_BYTES = 8_000
 
 
 class Stop(Enum):
@@ -122,7 +121,7 @@ class _Run:
         self._provide = provide
         self._conversation = _Conversation()
         self._decoder = Decoder(limits.answer_bytes)
-        self._log: deque[bytes] = deque(maxlen=KEPT_LOG_CHUNKS)
+        self._log = bytearray()
         self._stopped: Stop | None = None
         self._exit: tuple[int, float] | None = None
         self._fetch: Future[Path] | None = None
@@ -198,7 +197,7 @@ class _Run:
             phases=dict(self._clock.phases),
             cpu_s=cpu_s,
             peak_memory_bytes=self._tree.peak_memory_bytes,
-            log_tail=b"".join(self._log).decode(errors="replace"),
+            log_tail=self._log.decode(errors="replace"),
             limits=self._limits,
         )
 
@@ -276,14 +275,15 @@ class _Run:
                     self._selector.unregister(key.fileobj)
 
 
-def _relay(source: BinaryIO, target: Any, log: deque[bytes]) -> Callable[[], bool]:
+def _relay(source: BinaryIO, target: Any, log: bytearray) -> Callable[[], bool]:
     """A handler that passes on what the program prints; false once there will be no more."""
 
     def handle() -> bool:
         data = _read(source.fileno())
         if not data:
             return data is None
-        log.append(data)
+        log.extend(data)
+        del log[:-KEPT_LOG_BYTES]
         with contextlib.suppress(OSError, ValueError):  # Our own reader may be gone (`| head`).
             getattr(target, "buffer", target).write(data)
             target.flush()

@@ -1,0 +1,165 @@
+"""run_limited: real programs under real limits."""
+
+import os
+import sys
+import tempfile
+import textwrap
+import time
+import unittest
+from pathlib import Path
+
+from numerai_predict.sandbox import Limits, Outcome, Stop, run_limited
+from tests.harness import ROOT
+
+PROLOGUE = f"""
+import os, sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from numerai_predict.channel import ChildChannel
+channel = ChildChannel.from_stdin()
+"""
+
+
+def refuse(name: str) -> Path:
+    raise AssertionError(f"nobody asked for {name}")
+
+
+class TestRunLimited(unittest.TestCase):
+    """What becomes of a program that speaks the channel's language, or does not."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def run_program(self, program: str, limits: Limits | None = None) -> Outcome:
+        """Run a Python program that has its `channel`; what it asks for comes from the test's folder."""
+        argv = [sys.executable, "-c", PROLOGUE + textwrap.dedent(program)]
+        return run_limited(argv, limits or Limits(wall_s=60), lambda name: self.folder / name)
+
+    def test_answer_and_payload_arrive(self) -> None:
+        outcome = self.run_program("channel.answer({'seen': 7}, b'x' * 3_000_000)")
+        self.assertEqual((outcome.status, outcome.stopped, outcome.answer), (0, None, {"seen": 7}))
+        self.assertEqual(outcome.payload, b"x" * 3_000_000)
+
+    def test_program_gets_the_files_that_it_asks_for(self) -> None:
+        (self.folder / "model").write_bytes(b"content")
+        outcome = self.run_program("""
+            reply, file = channel.request("model")
+            channel.answer({"name": reply["name"], "content": file.read().decode()})
+        """)
+        self.assertEqual(outcome.answer, {"name": "model", "content": "content"})
+
+    def test_answer_without_the_nonce_is_refused(self) -> None:
+        outcome = self.run_program("""
+            from numerai_predict.channel import encode
+            channel._send(encode({"answer": {}, "nonce": "guessed"}))
+            time.sleep(60)
+        """)
+        self.assertEqual((outcome.stopped, outcome.answer), (Stop.HANDOVER, None))
+
+    def test_program_that_asks_twice_is_refused(self) -> None:
+        (self.folder / "model").write_bytes(b"")
+        outcome = self.run_program("channel.request('model'); channel.request('model')")
+        self.assertEqual((outcome.stopped, outcome.answer), (Stop.HANDOVER, None))
+
+    def test_payload_over_the_limit_is_refused(self) -> None:
+        outcome = self.run_program("channel.answer({}, b'x' * 2000)", Limits(wall_s=60, answer_bytes=1000))
+        self.assertEqual((outcome.stopped, outcome.answer), (Stop.HANDOVER, None))
+
+    def test_exit_without_an_answer_has_its_status_and_no_answer(self) -> None:
+        outcome = self.run_program("os._exit(7)")
+        self.assertEqual((outcome.status, outcome.stopped, outcome.answer), (7, None, None))
+
+    def test_signal_is_a_negative_status_and_the_log_says_where(self) -> None:
+        outcome = self.run_program("""
+            channel.announce("crashing")
+            import ctypes
+            ctypes.string_at(0)
+        """)
+        self.assertEqual((outcome.status, outcome.phase), (-11, "crashing"))
+        self.assertIn("Segmentation fault", outcome.log_tail)
+
+    def test_program_over_its_time_is_ended_with_its_children(self) -> None:
+        pid_file = self.folder / "pid"
+        began = time.monotonic()
+        outcome = self.run_program(
+            f"""
+            child = os.fork()
+            if child == 0:
+                os.setsid()
+                time.sleep(600)
+            open({str(pid_file)!r}, "w").write(str(child))
+            time.sleep(600)
+            """,
+            Limits(wall_s=1.5),
+        )
+        self.assertIs(outcome.stopped, Stop.TIME)
+        self.assertLess(time.monotonic() - began, 30)
+        self.assert_ends(int(pid_file.read_text()))
+
+    def test_program_over_its_memory_is_ended(self) -> None:
+        limits = Limits(wall_s=60, memory_bytes=300_000_000)
+        outcome = self.run_program("hold = [b'x' * 10_000_000 for _ in range(1000)]; time.sleep(60)", limits)
+        self.assertIs(outcome.stopped, Stop.MEMORY)
+        self.assertGreater(outcome.peak_memory_bytes, 300_000_000)
+        self.assertLess(outcome.peak_memory_bytes, 3_000_000_000)
+
+    def test_grandchildren_of_a_program_that_answers_are_ended(self) -> None:
+        outcome = self.run_program("""
+            child = os.fork()
+            if child == 0:
+                time.sleep(600)
+            channel.answer({"child": child})
+        """)
+        assert outcome.answer is not None
+        self.assert_ends(outcome.answer["child"])
+
+    def test_time_in_which_the_program_waits_for_us_does_not_count(self) -> None:
+        def slowly(name: str) -> Path:
+            time.sleep(2)
+            return Path(os.devnull)
+
+        argv = [sys.executable, "-c", PROLOGUE + "channel.request('model'); channel.answer({})"]
+        outcome = run_limited(argv, Limits(wall_s=1.9), slowly)
+        self.assertEqual((outcome.stopped, outcome.answer), (None, {}))
+        self.assertGreater(outcome.phases["fetching"], 1.9)
+        self.assertLess(outcome.wall_s, 1.9)
+
+    def test_failure_to_provide_ends_the_program_and_is_raised(self) -> None:
+        argv = [sys.executable, "-c", PROLOGUE + "channel.request('model'); time.sleep(600)"]
+        with self.assertRaisesRegex(AssertionError, "nobody asked for model"):
+            run_limited(argv, Limits(), refuse)
+
+    def test_output_is_relayed_and_its_end_kept(self) -> None:
+        outcome = self.run_program("print('last words', file=sys.stderr); os._exit(0)")
+        self.assertIn("last words", outcome.log_tail)
+
+    def test_program_that_neither_reads_nor_answers_is_no_success(self) -> None:
+        outcome = run_limited(["true"], Limits(wall_s=60), refuse)
+        self.assertEqual((outcome.status, outcome.answer), (0, None))
+
+    def test_cpu_seconds_and_phases_are_counted(self) -> None:
+        outcome = self.run_program("""
+            channel.announce("computing")
+            end = time.process_time() + 0.5
+            while time.process_time() < end: pass
+            channel.answer({})
+        """)
+        self.assertGreater(outcome.cpu_s, 0.5)
+        self.assertGreater(outcome.phases["computing"], 0.4)
+
+    def assert_ends(self, pid: int) -> None:
+        """Fail if the process is still there after some seconds; a zombie has ended."""
+        for _ in range(100):
+            try:
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            except FileNotFoundError:
+                return
+            if state == "Z":
+                return
+            time.sleep(0.05)
+        self.fail(f"process {pid} is still running")
+
+
+if __name__ == "__main__":
+    unittest.main()
