@@ -9,9 +9,11 @@ from typing import Any
 
 from numerai_predict.arguments import is_url
 from numerai_predict.faults import Fault
-from numerai_predict.report import RunReport, without_query
+from numerai_predict.report import RunReport
+from numerai_predict.transfer import file_name_of
 
 BAR_WIDTH = 40
+HERE = '"$PWD"'
 
 
 def explain(fault: Fault, command: str, with_trace: bool) -> str:
@@ -26,24 +28,26 @@ def explain(fault: Fault, command: str, with_trace: bool) -> str:
 
 
 def reproduce_command(args: Namespace) -> str:
-    """The `docker run … --debug` line that runs the same model on the same data in the image of this Python."""
+    """The `docker run … --debug` line that runs the same model on the same data in the image of this Python.
+
+    A model that came from a URL, whose signature is not shown, is expected in the current folder.
+    """
     image = f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}:{git_ref() or 'latest'}"
-    folders = [Path.cwd()]
+    folders: dict[str, None] = {}  # A set that keeps its order.
     flags = ["--debug"]
     for flag in ("model", "dataset", "benchmarks"):
         value = str(getattr(args, flag))
         if is_url(value):
-            value = str(Path.cwd() / (Path(without_query(value)).name or "model.pkl"))
+            folders[HERE] = None
+            flags += [f"--{flag}", f"{HERE}/{shlex.quote(file_name_of(value))}"]
         elif flag == "model" or Path(value).exists():
-            value = str(Path(value).absolute())
-            folders.append(Path(value).parent)
-        else:
-            continue
-        flags += [f"--{flag}", value]
+            path = Path(value).absolute()
+            folders[shlex.quote(str(path.parent))] = None
+            flags += [f"--{flag}", shlex.quote(str(path))]
     if args.strict:
         flags.append("--strict")
-    mounts = [part for folder in _outermost(folders) for part in ("-v", f"{folder}:{folder}")]
-    return shlex.join(["docker", "run", "-i", "--rm", *mounts, image, *flags])
+    mounts = " ".join(f"-v {folder}:{folder}" for folder in folders)
+    return f"docker run -i --rm {mounts} {image} {' '.join(flags)}"
 
 
 def git_ref() -> str:
@@ -63,7 +67,9 @@ def summarize(report: RunReport) -> str:
 
 def _model_lines(report: RunReport) -> list[str]:
     model = report.model
-    lines = [_row("model", f"{model.get('path')} ({model.get('bytes', 0):,} bytes)")]
+    arguments = {1: ", takes the live features", 2: ", takes live features and benchmark models"}
+    takes = arguments.get(model.get("parameters", 0), "")
+    lines = [_row("model", f"{model.get('path')} ({model.get('bytes', 0):,} bytes{takes})")]
     for name, label in (("live_features", "live features"), ("benchmark_models", "benchmark models")):
         if facts := report.data.get(name):
             shape = f": {facts['rows']:,} rows, {facts['columns']:,} columns" if "rows" in facts else ""
@@ -113,9 +119,3 @@ def _limit(value: float | None, pattern: str, show: Any = None) -> str:
 
 def _mib(size: float) -> str:
     return f"{size / (1 << 20):,.0f} MiB"
-
-
-def _outermost(folders: list[Path]) -> list[Path]:
-    """The folders without those that lie inside another one, in order, each once."""
-    unique = list(dict.fromkeys(folders))
-    return [folder for folder in unique if not any(other in folder.parents for other in unique)]

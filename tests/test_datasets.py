@@ -8,6 +8,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any, ClassVar
 from unittest import mock
 
 import pandas as pd
@@ -175,23 +176,25 @@ class TestDeadline(unittest.TestCase):
     """A server that never answers, which numerapi itself would wait for."""
 
     def test_download_that_takes_too_long_is_ended(self) -> None:
-        hangs = [sys.executable, "-c", "import time; time.sleep(600)"]
-        real = subprocess.Popen
+        class Hanging(subprocess.Popen[str]):
+            """A downloader that never answers."""
 
-        def popen(argv: list[str], **options: object) -> "subprocess.Popen[str]":
-            self.process = real(hangs, **options)  # type: ignore[call-overload]
-            return self.process
+            started: ClassVar[list["Hanging"]] = []
+
+            def __init__(self, _: list[str], **options: Any) -> None:
+                super().__init__([sys.executable, "-c", "import time; time.sleep(600)"], **options)
+                self.started.append(self)
 
         with (
             tempfile.TemporaryDirectory() as folder,
-            mock.patch("subprocess.Popen", popen),
+            mock.patch("subprocess.Popen", Hanging),
             mock.patch.object(datasets, "DEADLINE_SECONDS", 0.2),
         ):
             with self.assertRaises(Fault) as raised:
                 datasets.download(NAME, Path(folder))
             self.assertEqual(os.listdir(folder), [])
         self.assertIs(raised.exception.code, Code.DATASET_NOT_DOWNLOADED)
-        self.assertIsNotNone(self.process.returncode)
+        self.assertEqual([process.returncode for process in Hanging.started], [-9])
 
 
 if __name__ == "__main__":
