@@ -6,6 +6,7 @@ process, check what it returned, deliver the predictions, report. What the story
 
 import argparse
 import contextlib
+import faulthandler
 import io
 import logging
 import os
@@ -67,19 +68,29 @@ def build_parser() -> argparse.ArgumentParser:
     """The flags, as the platform's runtime has them and beyond."""
     parser = arguments.Parser(prog="predict.py", description="Run a Numerai model on live features.")
     add = parser.add_argument
-    add("--model", required=True, help="pickle file, or http(s) URL of one")
-    add("--dataset", default="v5.3/live.parquet", help="live features: local file, else Numerai dataset (%(default)s)")
+    add("--model", required=True, type=arguments.path_or_url, help="pickle file, or http(s) URL of one")
+    add("--dataset", default=arguments.DATASET, help="live features: local file, else Numerai dataset (%(default)s)")
     add(
         "--benchmarks",
-        default="v5.3/live_benchmark_models.parquet",
+        default=arguments.BENCHMARKS,
         help="likewise; read only for models of two arguments (%(default)s)",
     )
     add("--output_dir", default="/tmp", help="existing folder for downloads and predictions (%(default)s)")
     add("--post_url", type=arguments.url, help="presigned S3 POST to upload the predictions to")
     add("--post_data", type=arguments.form_fields, help="its form fields, urlencoded")
     add("--debug", action="store_true", help="log more, show tracebacks, and a summary at the end")
-    add("--time_limit", type=arguments.seconds, default=600.0, help="wall seconds for the model, 0 = none (600)")
-    add("--memory_limit", type=arguments.size, default="4GiB", help="memory of the model, 0 = none (%(default)s)")
+    add(
+        "--time_limit",
+        type=arguments.seconds,
+        default=arguments.TIME_LIMIT_S,
+        help="wall seconds for the model, 0 = none (%(default)g)",
+    )
+    add(
+        "--memory_limit",
+        type=arguments.size,
+        default=arguments.MEMORY_LIMIT,
+        help="memory of the model and its processes, 0 = none (4GiB)",
+    )
     add("--report", type=Path, help="write the run report (JSON) to this file")
     add("--strict", action="store_true", help="fail where the platform's acceptance rules are broken, not only warn")
     add("--inspect", action="store_true", help="look at the pickle, print what it needs, and exit")
@@ -256,6 +267,7 @@ def look_at(model: Path, report: RunReport) -> PickleFacts:
 def run_model() -> NoReturn:
     """The child process: whatever the model does, answer the parent with plain data and leave."""
     channel = ChildChannel.from_stdin()
+    faulthandler.register(signal.SIGUSR2)  # The parent asks so where we are when the time is up.
     answer: Message = {}
     csv = b""
     try:
@@ -273,10 +285,11 @@ def run_model() -> NoReturn:
 def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     """Run the model on the live data and return its predictions as CSV; notes in `answer` what it learns."""
     channel.announce("importing")
+    import pandas as pd
     import pyarrow.parquet  # noqa: F401 - pandas reads parquet with it; the parent may still be downloading
 
     from numerai_predict import predictions as checks
-    from numerai_predict.callables import count_arguments
+    from numerai_predict.callables import count_arguments, optional_second_argument
 
     hide_the_runtime()
     reply, file = channel.request("model")
@@ -284,6 +297,7 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     with file:
         model = load_model(file, reply["name"])
     answer["parameters"] = count_arguments(model)
+    answer["optional_second"] = optional_second_argument(model)
 
     inputs = [read_data(channel, "live_features", answer)]
     if answer["parameters"] == 2:
@@ -295,6 +309,8 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     returned = model(*inputs)
 
     channel.announce("checking")
+    if isinstance(returned, pd.DataFrame):
+        returned = pd.DataFrame(returned)  # A subclass could pass the checks and write something else.
     answer["failures"] = [finding.as_message() for finding in checks.check_values(returned)]
     if answer["failures"]:
         return b""
@@ -315,7 +331,11 @@ def load_model(file: BinaryIO, name: str) -> Any:
     from pandas.io.common import get_handle, infer_compression
 
     compression = infer_compression(name, "infer")
-    with get_handle(file, "rb", compression=compression, is_text=False) as handles:
+    try:
+        handles = get_handle(file, "rb", compression=compression, is_text=False)
+    except Exception as error:
+        raise Fault(Code.UNREADABLE_PICKLE, f"{name} cannot be opened ({compression}): {error}.") from error
+    with handles:
         try:
             return pickle.load(handles.handle)
         except (AttributeError, ImportError, TypeError, UnicodeDecodeError) as error:

@@ -31,6 +31,13 @@ def count_arguments(model: Any) -> int:
     return min(len(positional), 2) or 1
 
 
+def optional_second_argument(model: Any) -> str:
+    """The name of the second parameter if the model would do without it: it may not be meant for benchmark models."""
+    parameters = list(inspect.signature(model).parameters.values())
+    second = parameters[1] if len(parameters) > 1 else None
+    return second.name if second and second.default is not Parameter.empty and "bench" not in second.name else ""
+
+
 def _require_callable(model: Any) -> None:
     if isinstance(model, type):
         raise Fault(

@@ -8,6 +8,8 @@ from typing import Any, BinaryIO, TypeAlias
 Message: TypeAlias = dict[str, Any]
 
 MAX_HEADER_BYTES = 1 << 20
+# The exit status of a child that cannot reach its parent any more, because the model closed what it did not open.
+LINE_LOST = 113
 
 
 class ProtocolError(Exception):
@@ -17,7 +19,8 @@ class ProtocolError(Exception):
 def encode(message: Message, payload: bytes = b"") -> bytes:
     """One line of JSON, followed by the payload whose length it announces."""
     header = dict(message, payload_bytes=len(payload)) if payload else message
-    return json.dumps(header).encode() + b"\n" + payload
+    # Lone surrogates are what Python makes of undecodable bytes, and may stand in any message of an exception.
+    return json.dumps(header, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n" + payload
 
 
 class Decoder:
@@ -40,14 +43,16 @@ class Decoder:
         if self._header is None:
             end = self._buffer.find(b"\n")
             if max(end, len(self._buffer) if end < 0 else 0) > MAX_HEADER_BYTES:
-                raise ProtocolError("a message is too long")
+                raise ProtocolError(f"a message of more than {MAX_HEADER_BYTES:,} bytes")
             if end < 0:
                 return None
             self._header = _parse_header(bytes(self._buffer[:end]))
             del self._buffer[: end + 1]
         size = self._header.get("payload_bytes", 0)
-        if not isinstance(size, int) or not 0 <= size <= self._max_payload_bytes:
-            raise ProtocolError(f"a payload of {size} bytes is too large")
+        if not isinstance(size, int) or size < 0:
+            raise ProtocolError("a message without a sensible length")
+        if size > self._max_payload_bytes:
+            raise ProtocolError(f"a result of {size:,} bytes; {self._max_payload_bytes:,} are allowed")
         if len(self._buffer) < size:
             return None
         header, self._header = self._header, None
@@ -58,7 +63,7 @@ class Decoder:
 
 def _parse_header(line: bytes) -> Message:
     try:
-        header = json.loads(line)
+        header = json.loads(line, parse_constant=lambda _: None)  # NaN is no JSON, and the report is.
     except (ValueError, RecursionError) as error:
         raise ProtocolError("a message is not JSON") from error
     if not isinstance(header, dict):
@@ -88,11 +93,12 @@ class ChildChannel:
     def request(self, need: str) -> tuple[Message, BinaryIO]:
         """Ask the parent for an open file by name; waits until it is there."""
         self._send(encode({"need": need}))
-        data, descriptors, _, _ = socket.recv_fds(self._connection, MAX_HEADER_BYTES, maxfds=1)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._connection, MAX_HEADER_BYTES, maxfds=1)
+        except OSError:
+            os._exit(LINE_LOST)
         if not descriptors:
-            os._exit(1)  # The parent is gone; there is nobody to answer.
-        while not data.endswith(b"\n"):
-            data += self._connection.recv(MAX_HEADER_BYTES)
+            os._exit(LINE_LOST)
         return json.loads(data), os.fdopen(descriptors[0], "rb")
 
     def answer(self, message: Message, payload: bytes = b"") -> None:
@@ -104,4 +110,7 @@ class ChildChannel:
     def _send(self, data: bytes) -> None:
         if os.getpid() != self._owner:
             os._exit(1)  # A fork of the model came back through our code; only the original may speak.
-        self._connection.sendall(data)
+        try:
+            self._connection.sendall(data)
+        except OSError:
+            os._exit(LINE_LOST)

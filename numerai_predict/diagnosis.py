@@ -5,7 +5,9 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from numerai_predict.channel import LINE_LOST
 from numerai_predict.faults import Code, Fault
 from numerai_predict.pickles import PickleFacts
 from numerai_predict.sandbox import Outcome, Stop
@@ -38,8 +40,19 @@ def other_file(facts: PickleFacts) -> Fault | None:
     if facts.other == "empty":
         return Fault(Code.EMPTY_FILE, f"The model file {facts.path} is empty.")
     if facts.other:
-        return Fault(Code.NOT_A_PICKLE, f"The model file {facts.path} is {facts.other}, not a pickle.")
+        hints = (hint for kind, hint in _FILE_HINTS if facts.other.startswith(kind))
+        return Fault(Code.NOT_A_PICKLE, f"The model file {facts.path} is {facts.other}.", next(hints, None))
     return None
+
+
+_FILE_HINTS = (
+    ("a Git LFS pointer", "Check the file itself out: git lfs pull."),
+    ("a gzip file", "Give the file a name that ends in .gz, or write the pickle uncompressed."),
+    ("a bzip2 file", "Give the file a name that ends in .bz2, or write the pickle uncompressed."),
+    ("an xz file", "Give the file a name that ends in .xz, or write the pickle uncompressed."),
+    ("a Zstandard file", "Give the file a name that ends in .zst, or write the pickle uncompressed."),
+    ("not compressed", "Take the suffix off the file's name, or compress the file."),
+)
 
 
 def _stopped(outcome: Outcome) -> Fault | None:
@@ -52,10 +65,10 @@ def _stopped(outcome: Outcome) -> Fault | None:
         return Fault(
             Code.TIMEOUT,
             f"The model took more than {limits.wall_s:g} seconds ({busy}) and was stopped {where}.",
-            trace=outcome.log_tail,
+            trace=_without_our_frames(outcome.log_tail),
         )
     if outcome.stopped is Stop.HANDOVER:
-        return Fault(Code.BAD_HANDOVER, f"The model's process sent something else than a result {where}.")
+        return Fault(Code.BAD_HANDOVER, f"The model's process was stopped {where}: it sent {outcome.refusal}.")
     return None
 
 
@@ -68,6 +81,9 @@ def _never_began(outcome: Outcome) -> Fault:
 def _died(outcome: Outcome) -> Fault | None:
     if outcome.answer is not None:
         return None
+    if outcome.status == LINE_LOST:
+        message = f"The model's process lost its line to the runtime while {outcome.phase}."
+        return Fault(Code.BAD_HANDOVER, message)
     if outcome.status >= 0:
         return Fault(
             Code.MODEL_EXITED,
@@ -80,8 +96,13 @@ def _died(outcome: Outcome) -> Fault | None:
             f"The model's process was killed (SIGKILL) while {outcome.phase}, and not by this runtime.",
             "This is most often the machine running out of memory: give the container more, or use less.",
         )
-    message = f"The model's process died of {name} while {outcome.phase}."
-    return Fault(Code.MODEL_CRASHED, message, trace=outcome.log_tail)
+    sent = name not in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTRAP", "SIGSYS")
+    return Fault(
+        Code.MODEL_CRASHED,
+        f"The model's process died of {name} while {outcome.phase}.",
+        "Somebody sent that signal: the model itself, or one who stops processes on this machine." if sent else None,
+        _without_our_frames(outcome.log_tail),
+    )
 
 
 def _findings(outcome: Outcome, kind: str) -> Fault | None:
@@ -108,7 +129,10 @@ class _Raised:
 
     @property
     def said(self) -> str:
-        return f"{self.kind}: {self.message}" if self.message else self.kind
+        """The class and the message, on one line that can be read."""
+        message = " ".join(self.message[:1000].split())
+        shown = message if len(message) <= 300 else message[:300] + " …"
+        return f"{self.kind}: {shown}" if shown else self.kind
 
 
 def _raised(outcome: Outcome, facts: PickleFacts) -> Fault | None:
@@ -126,7 +150,9 @@ def _raised(outcome: Outcome, facts: PickleFacts) -> Fault | None:
             fault.trace = raised.trace
             return fault
     code = Code.LOAD_FAILED if raised.phase == LOADING else Code.MODEL_RAISED
-    return Fault(code, f"{_subject(raised)} raised {raised.said}{raised.where}.", trace=raised.trace)
+    second = answer.get("optional_second")
+    aside = f"; its parameter {second!r} was given the benchmark models" if second else ""
+    return Fault(code, f"{_subject(raised)} raised {raised.said}{raised.where}{aside}.", trace=raised.trace)
 
 
 def _subject(raised: _Raised) -> str:
@@ -166,14 +192,14 @@ def _incompatible(raised: _Raised, library: str) -> Fault:
     version = raised.libraries.get(library, "")
     here = f"{library} {version}".strip()
     message = f"The pickle does not fit the installed {here}: {raised.said}."
-    if library == "numpy" and "numpy._core" in raised.message:
+    if library == "numpy" and "numpy._core" in raised.message and version.startswith("1."):
         return Fault(Code.INCOMPATIBLE_LIBRARY, f"The pickle was written with NumPy 2; this is {here} ({raised.said}).")
     return Fault(Code.INCOMPATIBLE_LIBRARY, message)
 
 
 def _missing_attribute(raised: _Raised, facts: PickleFacts) -> Fault | None:
     found = re.search(r"Can't get attribute '(.+?)' on <module '([^']+)'", raised.message)
-    if "ImportError" in raised.kinds:
+    if "ImportError" in raised.kinds and raised.name and "cannot import name" in raised.message:
         return _incompatible(raised, raised.name.partition(".")[0])
     if not found:
         return None
@@ -192,8 +218,8 @@ def _missing_attribute(raised: _Raised, facts: PickleFacts) -> Fault | None:
 
 def _damaged(raised: _Raised, facts: PickleFacts) -> Fault | None:
     """Errors of the unpickler itself: nothing of the model's own code is on the stack."""
-    truncated = raised.kind == "EOFError" or "truncated" in raised.message or "Ran out of input" in raised.message
-    if truncated and raised.kinds[0] in ("EOFError", "UnpicklingError"):
+    truncated = re.search(r"Ran out of input|truncated|Compressed file ended", raised.message)
+    if truncated and raised.kind in ("EOFError", "UnpicklingError"):
         return Fault(
             Code.TRUNCATED_PICKLE, f"The pickle {facts.path} ends early, after {facts.bytes:,} bytes ({raised.said})."
         )
@@ -208,7 +234,7 @@ def _damaged(raised: _Raised, facts: PickleFacts) -> Fault | None:
 _SKEW = (
     (r"from the pickle has an incompatible dtype|Cannot unpickle|_loss\._loss", "sklearn"),
     (r"is not a known BitGenerator|numpy\.dtype size changed|numpy\.ndarray size changed", "numpy"),
-    (r"CategoricalDtype|dtype\('<M8|StringDtype|BlockManager|_unpickle_block|DatetimeArray", "pandas"),
+    (r"^\((CategoricalDtype\(|dtype\('<M8)|StringDtype(\.__init__|' object)|_unpickle_block|DatetimeArray", "pandas"),
     (r"serialisation_header|older XGBoost|'gpu_id'|'use_label_encoder'|XGB\w+' object has no", "xgboost"),
     (r"'Booster' object has no attribute '_?handle'|num_cat field|LightGBM model", "lightgbm"),
     (r"(c|C)ould not (be )?deserialize", "keras"),
@@ -242,23 +268,40 @@ def _exited(raised: _Raised, facts: PickleFacts) -> Fault | None:
     return None
 
 
+# What pandas, LightGBM, XGBoost and scikit-learn say when they miss columns.
+_MISSING_COLUMNS = re.compile(
+    r"not in index|are in the \[columns\]|^'(feature_|target|v\d+_)"
+    r"|'(DataFrame|Series)' object has no attribute '(feature_|target|v\d+_)"
+    r"|feature_names mismatch|feature names (should|seen)|number of features in data",
+    re.IGNORECASE,
+)
+
+
 def _columns(raised: _Raised, facts: PickleFacts) -> Fault | None:
-    key = r"not in index|are in the \[columns\]|feature|target|v\d"
-    names = r"feature_names mismatch|feature names (should|seen)|number of features in data"
-    if not (raised.kind == "KeyError" and re.search(key, raised.message)) and not re.search(
-        names, raised.message, re.IGNORECASE
-    ):
+    lookup = raised.kind in ("KeyError", "AttributeError")
+    if not _MISSING_COLUMNS.search(raised.message) or not (lookup or "feature" in raised.message.lower()):
         return None
-    said = _shorten(raised.said)
+    length = re.search(r"length=(\d+)", raised.message)
+    named = len(re.findall(r"'[^']+'", raised.message)) if "not in index" in raised.message else 0
+    count = int(length[1]) if length else named
+    columns = f"{count:,} columns" if count > 1 else "columns"
     return Fault(
-        Code.MISSING_COLUMNS, f"The model asks for columns that the data does not have ({said}){raised.where}."
+        Code.MISSING_COLUMNS, f"The model asks for {columns} that the data does not have ({raised.said}){raised.where}."
     )
 
 
 def _network(raised: _Raised, facts: PickleFacts) -> Fault | None:
-    if {"gaierror", "ConnectionError", "URLError", "MaxRetryError", "NewConnectionError"} & set(raised.kinds):
-        said = _shorten(raised.said)
-        return Fault(Code.NETWORK_USED, f"The model tried to reach the network ({said}){raised.where}.")
+    # A broken pipe is a ConnectionError too, and has nothing to do with the network.
+    kinds = {
+        "gaierror",
+        "ConnectionRefusedError",
+        "URLError",
+        "RequestException",
+        "MaxRetryError",
+        "NewConnectionError",
+    }
+    if kinds & set(raised.kinds) or "Network is unreachable" in raised.message:
+        return Fault(Code.NETWORK_USED, f"The model tried to reach the network ({raised.said}){raised.where}.")
     return None
 
 
@@ -277,8 +320,14 @@ _LOADING: tuple[_Explain, ...] = (
 )
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= 300 else text[:300] + " …"
+def _without_our_frames(log: str) -> str:
+    """What faulthandler wrote, without the lines about the runtime itself."""
+    return "".join(line for line in log.splitlines(keepends=True) if not _OUR_FRAME.match(line))
+
+
+_OUR_FRAME = re.compile(
+    rf'\s*File "{re.escape(str(Path(__file__).resolve().parent.parent))}/(predict|numerai_predict/\w+)\.py"'
+)
 
 
 def _signal_name(number: int) -> str:

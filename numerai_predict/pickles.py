@@ -16,6 +16,7 @@ MAGIC = (
     (b"PK\x03\x04", "a zip archive (torch.save and numpy.savez write such files)"),
     (b"x\x9c", "a zlib stream (joblib.dump writes such files)"),
     (b"x\x01", "a zlib stream (joblib.dump writes such files)"),
+    (b"x\x5e", "a zlib stream (joblib.dump writes such files)"),
     (b"x\xda", "a zlib stream (joblib.dump writes such files)"),
     (b"\x89PNG", "a PNG picture"),
     (b"PAR1", "a parquet file"),
@@ -81,22 +82,35 @@ def _other(head: bytes, compression: str | None) -> str:
     if compression == "tar" or (compression and head.startswith(MAGIC[COMPRESSIONS["." + compression]][0])):
         return ""
     if head[:1] == b"\x80":
-        return f"a pickle that is not compressed, though its name ends in .{compression}" if compression else ""
+        if compression:
+            return f"not compressed, though its name ends in .{compression}"
+        # joblib writes arrays between the opcodes of the pickle, where only joblib can read them.
+        return "a joblib file" if b"NumpyArrayWrapper" in head else ""
     for magic, name in MAGIC:
         if head.startswith(magic):
             return name
-    # A pickle of protocol 0 is text too, but each of its kinds ends in "." and begins with an opcode, not with a word.
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for pattern, name in TEXTS:
         if pattern.match(text):
             return name
-    return _plain_text(head)
+    return "a text file" if _is_printable(head) and not _begins_as_a_pickle(head) else ""
 
 
-def _plain_text(head: bytes) -> str:
-    printable = sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
-    looks_like_protocol_0 = re.match(rb"[(\]})lcIFSVNg]", head) and b"\n" in head and b"." in head
-    return "" if printable < len(head) or looks_like_protocol_0 else "a text file"
+def _is_printable(head: bytes) -> bool:
+    return all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
+
+
+def _begins_as_a_pickle(head: bytes) -> bool:
+    """Whether the bytes are opcodes and their arguments: pickles of protocol 0 are text, too."""
+    import pickletools
+
+    try:
+        for _ in pickletools.genops(head):
+            pass
+    except Exception as error:
+        cut = re.search("exhausted|not enough data|expected|no newline", str(error))
+        return cut is not None and len(head) == HEAD_BYTES
+    return True
 
 
 def _sha256(path: Path) -> str:

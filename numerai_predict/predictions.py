@@ -1,6 +1,8 @@
 """What predictions must be, and what can be said of them. Vectorised: a live round has 7,000 rows."""
 
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,11 +48,11 @@ def check_acceptance(predictions: pd.DataFrame, live_ids: pd.Index) -> list[Find
     """The platform's acceptance rules for submissions, as numerai_tools.submissions has them: every live id exactly
     once, one column `prediction` under an index `id`, a standard deviation that is not zero.
     """
-    ids = pd.Index(predictions.index.astype(str))
-    live = pd.Index(live_ids.astype(str))
+    index = predictions.index.to_flat_index()
+    ids, live = index.astype(str), live_ids.astype(str)
     of_round = ids[ids.isin(live)]
     findings = [
-        _check_missing_ids(predictions.index, live, of_round),
+        _check_missing_ids(index, live, of_round),
         _check_duplicate_ids(of_round),
         _check_columns(predictions),
         _check_deviation(predictions),
@@ -61,13 +63,14 @@ def check_acceptance(predictions: pd.DataFrame, live_ids: pd.Index) -> list[Find
 def notices(predictions: pd.DataFrame, live_ids: pd.Index, benchmarks: pd.DataFrame | None) -> list[str]:
     """What the platform accepts and a user may want to know all the same."""
     found = []
-    unknown = predictions.index[~predictions.index.astype(str).isin(live_ids.astype(str))]
+    index = predictions.index.to_flat_index()
+    unknown = index[~index.astype(str).isin(live_ids.astype(str))]
     if not unknown.empty:
         found.append(
             f"{len(unknown):,} of {len(predictions):,} ids are not live ids, first {unknown[0]}; "
             "the platform drops them."
         )
-    if benchmarks is not None and not benchmarks.index.equals(live_ids):
+    if benchmarks is not None and not benchmarks.index[benchmarks.index.isin(live_ids)].equals(live_ids):
         missing = int((~live_ids.isin(benchmarks.index)).sum())
         found.append(
             f"The benchmark models lack {missing:,} of {len(live_ids):,} live ids."
@@ -82,7 +85,7 @@ def describe(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None) -> dict
     """Rows, min/mean/max/std and a histogram over [0, 1] of the first column, and its Spearman correlation with each
     benchmark model, on the ids that both have.
     """
-    values = predictions.iloc[:, 0].astype("float64")
+    values = predictions.iloc[:, 0].astype("float64").set_axis(predictions.index.to_flat_index())
     counts, _ = np.histogram(values, bins=HISTOGRAM_BINS, range=(0.0, 1.0))
     deviation = values.std()
     return {
@@ -140,25 +143,22 @@ def _check_first_column(predictions: pd.DataFrame) -> list[Finding]:
     numbers = _as_numbers(column)
     given = column.notna().to_numpy()
     strange = given & numbers.isna().to_numpy()
+    outside = given & ~strange & ~numbers.between(0, 1).to_numpy()
+    findings = []
     if strange.any():
         example = column.iloc[int(strange.argmax())]
-        return [
-            Finding(
-                Code.PREDICTIONS_NOT_NUMBERS,
-                f"{strange.sum():,} of {len(column):,} values of the first column, {_label(column.name)}, are not "
-                f"numbers, first {str(example)[:40]!r} at id {_first(predictions.index, strange)}.",
-            )
-        ]
-    outside = given & ~numbers.between(0, 1).to_numpy()
-    if not outside.any():
-        return []
-    return [
-        Finding(
-            Code.PREDICTIONS_OUT_OF_RANGE,
-            f"{outside.sum():,} of {len(column):,} predictions lie outside [0, 1] (min {numbers.min():g}, "
-            f"max {numbers.max():g}), first at id {_first(predictions.index, outside)}.",
+        message = (
+            f"{strange.sum():,} of {len(column):,} values of the first column, {_label(column.name)}, are not "
+            f"numbers, first {str(example)[:40]!r} at id {_first(predictions.index, strange)}."
         )
-    ]
+        findings.append(Finding(Code.PREDICTIONS_NOT_NUMBERS, message))
+    if outside.any():
+        message = (
+            f"{outside.sum():,} of {len(column):,} predictions lie outside [0, 1] (min {numbers.min():g}, "
+            f"max {numbers.max():g}), first at id {_first(predictions.index, outside)}."
+        )
+        findings.append(Finding(Code.PREDICTIONS_OUT_OF_RANGE, message))
+    return findings
 
 
 def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[float]":
@@ -167,10 +167,11 @@ def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[float]":
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if kind in ("floating", "integer", "mixed-integer-float", "decimal"):
         return pd.to_numeric(column, errors="coerce").astype("float64")
-    if kind != "mixed" and kind != "mixed-integer":
+    if kind not in ("mixed", "mixed-integer"):
         return none_at_all
-    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
-    return numbers.mask(column.astype(str).to_numpy() == column.to_numpy())
+    kinds = column.map(type)
+    real = [kind for kind in kinds.unique() if issubclass(kind, (Real, Decimal)) and kind not in (bool, np.bool_)]
+    return pd.to_numeric(column.where(kinds.isin(real))).astype("float64")
 
 
 def _check_missing_ids(index: pd.Index, live: pd.Index, of_round: pd.Index) -> Finding | None:

@@ -34,7 +34,7 @@ class ProcessTree:
         return total
 
     def kill(self) -> None:
-        """End every member with SIGKILL, those that left the process group too."""
+        """End every member that was ever seen with SIGKILL, those that left the process group too."""
         self._refresh(now=True)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.root, signal.SIGKILL)

@@ -40,6 +40,10 @@ class RunReport:
     def write(self, path: Path) -> None:
         """Write the whole report, or nothing: a reader never sees half of it. Raises OSError."""
         text = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")  # A device or a pipe: /dev/stderr.
+            return
+        path = path.resolve()
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:

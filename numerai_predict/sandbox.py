@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,7 @@ POLL_SECONDS = 0.02
 # A program that has answered has nothing left to do; it gets this long to leave.
 LEAVE_SECONDS = 5.0
 DRAIN_SECONDS = 1.0
+LAST_WORDS_SECONDS = 0.3
 CHUNK_BYTES = 1 << 16
 KEPT_LOG_BYTES = 8_000
 
@@ -59,6 +61,7 @@ class Outcome:
     peak_memory_bytes: int
     log_tail: str
     limits: Limits
+    refusal: str = ""
 
 
 def run_limited(argv: Sequence[str], limits: Limits, provide: Callable[[str], Path]) -> Outcome:
@@ -123,6 +126,7 @@ class _Run:
         self._decoder = Decoder(limits.answer_bytes)
         self._log = bytearray()
         self._stopped: Stop | None = None
+        self._refusal = ""
         self._exit: tuple[int, float] | None = None
         self._fetch: Future[Path] | None = None
         self._pool = ThreadPoolExecutor(thread_name_prefix="provide")
@@ -162,9 +166,7 @@ class _Run:
 
     def step(self) -> None:
         """Listen for one poll interval, hand over what has come, and hold the program to its limits."""
-        for key, _ in self._selector.select(POLL_SECONDS):
-            if not key.data():
-                self._selector.unregister(key.fileobj)
+        self._listen(POLL_SECONDS)
         memory = self._tree.memory_bytes()
         if self._limits.memory_bytes is not None and memory > self._limits.memory_bytes:
             self._stop(Stop.MEMORY)
@@ -182,6 +184,8 @@ class _Run:
 
     def outcome(self) -> Outcome:
         """End what is left, read what is still in the pipes, and sum up."""
+        if self._stopped is Stop.TIME:
+            self._ask_where()
         self._end()
         self._drain()
         assert self._exit is not None
@@ -199,6 +203,7 @@ class _Run:
             peak_memory_bytes=self._tree.peak_memory_bytes,
             log_tail=self._log.decode(errors="replace"),
             limits=self._limits,
+            refusal=self._refusal,
         )
 
     def _hear(self) -> bool:
@@ -208,7 +213,8 @@ class _Run:
         try:
             for message, payload in self._decoder.feed(data):
                 self._take(message, payload)
-        except ProtocolError:
+        except ProtocolError as error:
+            self._refusal = str(error)
             self._stop(Stop.HANDOVER)
             return False
         return True
@@ -266,13 +272,26 @@ class _Run:
         self._exit = (os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime)
         self._process.returncode = self._exit[0]
 
+    def _ask_where(self) -> None:
+        """Let the program say where it is: it may have told faulthandler to answer this signal."""
+        self._process.send_signal(signal.SIGUSR2)
+        enough = time.monotonic() + LAST_WORDS_SECONDS
+        while (left := enough - time.monotonic()) > 0:
+            self._listen(left)
+
+    def _listen(self, seconds: float) -> bool:
+        """Handle what comes within that time; false if nothing did."""
+        ready = self._selector.select(seconds)
+        for key, _ in ready:
+            if not key.data():
+                self._selector.unregister(key.fileobj)
+        return bool(ready)
+
     def _drain(self) -> None:
         """Read what has already been written; grandchildren may hold the pipes open, so never wait for their end."""
         enough = time.monotonic() + DRAIN_SECONDS
-        while (ready := self._selector.select(0)) and time.monotonic() < enough:
-            for key, _ in ready:
-                if not key.data():
-                    self._selector.unregister(key.fileobj)
+        while self._listen(0) and time.monotonic() < enough:
+            pass
 
 
 def _relay(source: BinaryIO, target: Any, log: bytearray) -> Callable[[], bool]:

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from numerai_predict.arguments import is_url
+from numerai_predict.arguments import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S, is_url
 from numerai_predict.faults import Fault
 from numerai_predict.report import RunReport
 from numerai_predict.transfer import file_name_of
@@ -41,9 +41,15 @@ def reproduce_command(args: Namespace) -> str:
             folders[HERE] = None
             flags += [f"--{flag}", f"{HERE}/{shlex.quote(file_name_of(value))}"]
         elif flag == "model" or Path(value).exists():
-            path = Path(value).absolute()
-            folders[shlex.quote(str(path.parent))] = None
-            flags += [f"--{flag}", shlex.quote(str(path))]
+            path = os.path.abspath(value)
+            folders[shlex.quote(os.path.dirname(path))] = None
+            flags += [f"--{flag}", shlex.quote(path)]
+        elif value not in (DATASET, BENCHMARKS):
+            flags += [f"--{flag}", shlex.quote(value)]
+    if args.time_limit != TIME_LIMIT_S:
+        flags += ["--time_limit", f"{args.time_limit:g}"]
+    if args.memory_limit != MEMORY_LIMIT:
+        flags += ["--memory_limit", str(args.memory_limit)]
     if args.strict:
         flags.append("--strict")
     mounts = " ".join(f"-v {folder}:{folder}" for folder in folders)

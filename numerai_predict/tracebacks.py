@@ -5,7 +5,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-MAX_MESSAGE = 2_000
+MAX_MESSAGE = 150_000
 MAX_TRACE = 20_000
 # Libraries whose version often explains a failure; only those that are loaded are named.
 LIBRARIES = (
@@ -26,14 +26,21 @@ def describe_exception(error: BaseException, runtime: dict[str, Any]) -> dict[st
     return {
         "kind": type(error).__name__,
         "kinds": [base.__name__ for base in type(error).__mro__],
-        "message": str(error)[:MAX_MESSAGE],
-        "name": str(getattr(error, "name", "") or ""),
+        "message": _text_of(error)[:MAX_MESSAGE],
+        "name": name if isinstance(name := getattr(error, "name", ""), str) else "",
         "where": _where(users),
         "trace": "".join(traceback.format_exception(type(error), error, users))[-MAX_TRACE:],
         "libraries": {
             name: str(getattr(sys.modules[name], "__version__", "")) for name in LIBRARIES if name in sys.modules
         },
     }
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as worse:  # The exception is the model's own, and so is its __str__.
+        return f"<its __str__ raised {type(worse).__name__}>"
 
 
 def _where(frames: TracebackType | None) -> str:

@@ -52,7 +52,8 @@ def describe_error(error: Exception) -> str:
 
 def file_name_of(url: str) -> str:
     """The last part of the URL's path, decoded, as a file name; `model.pkl` if there is none."""
-    return Path(unquote(urlsplit(url).path)).name or "model.pkl"
+    name = Path(unquote(urlsplit(url).path)).name
+    return name if name not in ("", "..") else "model.pkl"
 
 
 def save_body(response: "requests.Response", path: Path, show_progress: bool) -> None:

@@ -1,0 +1,123 @@
+"""tracebacks.py: an exception as plain data: the user's frames first, the runtime's left out."""
+
+import json
+import pickle
+import unittest
+from typing import Any
+
+import numpy as np
+
+from numerai_predict.channel import MAX_HEADER_BYTES, encode
+from numerai_predict.tracebacks import describe_exception
+
+RUNTIME = """
+def run(model, *inputs):
+    return call(model, *inputs)
+def call(model, *inputs):
+    return model(*inputs)
+"""
+
+
+def module(source: str, file: str) -> dict[str, Any]:
+    """The globals of a module with that source, as of a file that is not there."""
+    found: dict[str, Any] = {}
+    exec(compile(source, file, "exec"), found)
+    return found
+
+
+class DescribeExceptionTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.runtime = module(RUNTIME, "/predict.py")
+
+    def describe(self, model: Any, *inputs: Any) -> dict[str, Any]:
+        """What is told of the exception that `model` raises in the hands of the runtime."""
+        try:
+            self.runtime["run"](model, *inputs)
+        except BaseException as raised:
+            error = raised
+        assert error.__traceback__ is not None
+        # The first frame is this test's own; in the child, all frames before the user's are the runtime's.
+        return describe_exception(error.with_traceback(error.__traceback__.tb_next), self.runtime)
+
+    def test_describe_tells_class_bases_and_message(self) -> None:
+        class Special(KeyError):
+            pass
+
+        found = self.describe(module("def predict(error): raise error", "model.py")["predict"], Special("feature_x"))
+        self.assertEqual((found["kind"], found["message"], found["name"]), ("Special", "'feature_x'", ""))
+        self.assertEqual(found["kinds"], ["Special", "KeyError", "LookupError", "Exception", "BaseException", "object"])
+
+    def test_describe_tells_the_name_that_was_looked_for(self) -> None:
+        source = "def predict(): import numpy.no_such_part"
+        self.assertEqual(self.describe(module(source, "model.py")["predict"])["name"], "numpy.no_such_part")
+
+    def test_describe_of_a_user_frame_begins_with_it(self) -> None:
+        # The user's file may have the runtime's name; globals tell them apart.
+        user = module("def predict():\n    helper()\n\ndef helper():\n    1 / 0\n", "/predict.py")
+        found = self.describe(user["predict"])
+        self.assertEqual(found["where"], " in helper (/predict.py line 5)")
+        frames = [line.strip() for line in found["trace"].splitlines() if line.strip().startswith("File")]
+        self.assertEqual(frames, ['File "/predict.py", line 2, in predict', 'File "/predict.py", line 5, in helper'])
+
+    def test_describe_of_a_library_frame_names_the_users_last_line(self) -> None:
+        library = module("def fit():\n    raise ValueError('bad')\n", "/site-packages/library.py")
+        user = module("def predict(fit):\n    x = 1\n    fit()\n", "<ipython-input-3>")
+        found = self.describe(user["predict"], library["fit"])
+        self.assertEqual(found["where"], " in predict (<ipython-input-3> line 3)")
+        self.assertIn('File "/site-packages/library.py", line 2, in fit', found["trace"])
+
+    def test_describe_without_a_user_frame_tells_no_place(self) -> None:
+        found = self.describe(pickle.loads, b"not a pickle")
+        self.assertEqual((found["kind"], found["where"]), ("UnpicklingError", ""))
+        self.assertNotIn("File", found["trace"])
+        self.assertIn("UnpicklingError: invalid load key", found["trace"])
+
+    def test_describe_keeps_frames_of_the_runtime_below_the_users(self) -> None:
+        user = module("def predict(run):\n    run(lambda: 1 / 0)\n", "model.py")
+        found = self.describe(user["predict"], self.runtime["run"])
+        self.assertIn('File "/predict.py", line 3, in run', found["trace"])
+        self.assertTrue(found["trace"].index("model.py") < found["trace"].index("/predict.py"))
+
+    def test_describe_of_a_chain_shows_the_cause(self) -> None:
+        source = """
+def predict():
+    try:
+        1 / 0
+    except ZeroDivisionError as error:
+        raise ValueError("worse") from error
+"""
+        trace = self.describe(module(source, "model.py")["predict"])["trace"]
+        self.assertIn("ZeroDivisionError: division by zero", trace)
+        self.assertIn("The above exception was the direct cause", trace)
+        self.assertTrue(trace.rstrip().endswith("ValueError: worse"))
+
+    def test_describe_of_a_long_message_shortens_it_and_keeps_the_end_of_the_trace(self) -> None:
+        source = "def predict(): raise ValueError('begin' + 'x' * 1_000_000 + 'end')"
+        found = self.describe(module(source, "model.py")["predict"])
+        self.assertTrue(found["message"].startswith("begin"))
+        self.assertTrue(found["trace"].rstrip().endswith("end"))
+        self.assertLess(len(encode({"answer": {"exception": found}})), MAX_HEADER_BYTES)
+
+    def test_describe_of_a_long_message_beyond_ascii_fits_into_an_answer(self) -> None:
+        found = self.describe(module("def predict(): raise ValueError('ü' * 1_000_000)", "model.py")["predict"])
+        self.assertLess(len(encode({"answer": {"exception": found}})), MAX_HEADER_BYTES)
+
+    def test_describe_of_an_exit_tells_its_argument(self) -> None:
+        found = self.describe(module("import sys\ndef predict(): sys.exit(3)", "model.py")["predict"])
+        self.assertEqual((found["kind"], found["message"]), ("SystemExit", "3"))
+
+    def test_describe_tells_versions_of_loaded_libraries_only(self) -> None:
+        libraries = self.describe(module("def predict(): 1 / 0", "model.py")["predict"])["libraries"]
+        self.assertEqual(libraries["numpy"], np.__version__)
+        self.assertNotIn("tensorflow", libraries)
+
+    def test_describe_of_strange_attributes_gives_plain_data(self) -> None:
+        source = (
+            "def predict():\n    error = ValueError(b'\\xff', '\\ud800')\n    error.name = object()\n    raise error\n"
+        )
+        found = self.describe(module(source, "model.py")["predict"])
+        self.assertEqual(json.loads(json.dumps(found)), found)
+
+    def test_describe_of_an_exception_that_cannot_be_shown_does_not_raise(self) -> None:
+        source = "class Odd(Exception):\n    def __str__(self): raise ValueError\n\ndef predict(): raise Odd\n"
+        self.assertEqual(self.describe(module(source, "model.py")["predict"])["kind"], "Odd")
