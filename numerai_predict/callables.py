@@ -6,6 +6,13 @@ from typing import Any
 
 from numerai_predict.faults import Code, Fault
 
+# What is often pickled in place of a function, and how that comes about.
+MISTAKEN = {
+    bytes: "It seems to be pickled twice: write cloudpickle.dump(predict, file), without dumps.",
+    str: "Pickle the function itself, not its name or the path of a file.",
+    type(None): "Pickle the function, not what it or another call returns: cloudpickle.dump(predict, file).",
+}
+
 
 def count_arguments(model: Any) -> int:
     """1 if the model takes the live features, 2 if it takes the benchmark models too.
@@ -24,9 +31,11 @@ def count_arguments(model: Any) -> int:
     keywords = [p for p in parameters if p.kind is Parameter.KEYWORD_ONLY and p.default is Parameter.empty]
     starred = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
     if keywords or len(required) > 2 or not (positional or starred):
+        bare = [parameter.replace(annotation=Parameter.empty) for parameter in parameters]
+        shown = signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)
         raise Fault(
             Code.WRONG_SIGNATURE,
-            f"The model's signature is {_name(model)}{signature}; it must take one or two positional arguments.",
+            f"The model's signature is {_name(model)}{shown}; it must take one or two positional arguments.",
         )
     return min(len(positional), 2) or 1
 
@@ -48,7 +57,8 @@ def _require_callable(model: Any) -> None:
     if callable(model):
         return
     kind = type(model)
-    message = f"The pickle holds a {kind.__module__}.{kind.__qualname__}, which cannot be called."
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    message = f"The pickle holds {'None' if model is None else f'a {name}'}, which cannot be called."
     if callable(getattr(model, "predict", None)):
         hint = (
             "It has a predict method; pickle a function around it: "
@@ -56,7 +66,7 @@ def _require_callable(model: Any) -> None:
             "index=live_features.index)."
         )
         raise Fault(Code.NOT_CALLABLE, message, hint)
-    raise Fault(Code.NOT_CALLABLE, message)
+    raise Fault(Code.NOT_CALLABLE, message, MISTAKEN.get(kind))
 
 
 def _name(model: Any) -> str:

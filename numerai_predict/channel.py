@@ -65,9 +65,9 @@ def _parse_header(line: bytes) -> Message:
     try:
         header = json.loads(line, parse_constant=lambda _: None)  # NaN is no JSON, and the report is.
     except (ValueError, RecursionError) as error:
-        raise ProtocolError("a message is not JSON") from error
+        raise ProtocolError("a message that is not JSON") from error
     if not isinstance(header, dict):
-        raise ProtocolError("a message is not a JSON object")
+        raise ProtocolError("a message that is not a JSON object")
     return header
 
 

@@ -46,6 +46,7 @@ def other_file(facts: PickleFacts) -> Fault | None:
 
 
 _FILE_HINTS = (
+    ("an XML document", "Look at what it says; make a fresh presigned URL and download the model again."),
     ("a Git LFS pointer", "Check the file itself out: git lfs pull."),
     ("a gzip file", "Give the file a name that ends in .gz, or write the pickle uncompressed."),
     ("a bzip2 file", "Give the file a name that ends in .bz2, or write the pickle uncompressed."),
@@ -130,7 +131,7 @@ class _Raised:
     @property
     def said(self) -> str:
         """The class and the message, on one line that can be read."""
-        message = " ".join(self.message[:1000].split())
+        message = " ".join(self.message[:1000].split()).rstrip(".")
         shown = message if len(message) <= 300 else message[:300] + " …"
         return f"{self.kind}: {shown}" if shown else self.kind
 
@@ -190,11 +191,13 @@ def _missing_module(raised: _Raised, facts: PickleFacts) -> Fault | None:
 
 def _incompatible(raised: _Raised, library: str) -> Fault:
     version = raised.libraries.get(library, "")
-    here = f"{library} {version}".strip()
-    message = f"The pickle does not fit the installed {here}: {raised.said}."
+    here = f"the installed {library} {version}" if version else f"the {library} of this environment"
+    package = "scikit-learn" if library == "sklearn" else library
+    hint = f"Train and pickle it again with this version: pip install {package}=={version}" if version else None
+    message = f"The pickle does not fit {here}: {raised.said}."
     if library == "numpy" and "numpy._core" in raised.message and version.startswith("1."):
-        return Fault(Code.INCOMPATIBLE_LIBRARY, f"The pickle was written with NumPy 2; this is {here} ({raised.said}).")
-    return Fault(Code.INCOMPATIBLE_LIBRARY, message)
+        message = f"The pickle was written with NumPy 2; this is {here} ({raised.said})."
+    return Fault(Code.INCOMPATIBLE_LIBRARY, message, hint)
 
 
 def _missing_attribute(raised: _Raised, facts: PickleFacts) -> Fault | None:
@@ -263,7 +266,8 @@ def _memory(raised: _Raised, facts: PickleFacts) -> Fault | None:
 
 def _exited(raised: _Raised, facts: PickleFacts) -> Fault | None:
     if raised.kind == "SystemExit":
-        argument = raised.message or "None"
+        number = re.fullmatch(r"-?\d+|", raised.message)
+        argument = raised.message if number else repr(raised.message[:200])
         return Fault(Code.MODEL_EXITED, f"The model called sys.exit({argument}) while {raised.phase}{raised.where}.")
     return None
 
@@ -284,10 +288,8 @@ def _columns(raised: _Raised, facts: PickleFacts) -> Fault | None:
     length = re.search(r"length=(\d+)", raised.message)
     named = len(re.findall(r"'[^']+'", raised.message)) if "not in index" in raised.message else 0
     count = int(length[1]) if length else named
-    columns = f"{count:,} columns" if count > 1 else "columns"
-    return Fault(
-        Code.MISSING_COLUMNS, f"The model asks for {columns} that the data does not have ({raised.said}){raised.where}."
-    )
+    columns = f"{count:,} columns that the data does not have" if count else "other columns than the data has"
+    return Fault(Code.MISSING_COLUMNS, f"The model asks for {columns} ({raised.said}){raised.where}.")
 
 
 def _network(raised: _Raised, facts: PickleFacts) -> Fault | None:

@@ -107,7 +107,8 @@ class Code(Enum):
     MODEL_CRASHED = (
         Blame.MODEL,
         "The model's process died by a signal.",
-        "A native library crashed: check that the pickle was written by this Python and these library versions.",
+        "Check first that the pickle was written by this Python and with these library versions; if so, a native "
+        "library of the model crashed.",
     )
     OUT_OF_MEMORY = (
         Blame.MODEL,

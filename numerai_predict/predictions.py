@@ -48,15 +48,12 @@ def check_acceptance(predictions: pd.DataFrame, live_ids: pd.Index) -> list[Find
     """The platform's acceptance rules for submissions, as numerai_tools.submissions has them: every live id exactly
     once, one column `prediction` under an index `id`, a standard deviation that is not zero.
     """
-    index = predictions.index.to_flat_index()
-    ids, live = index.astype(str), live_ids.astype(str)
+    index = predictions.index
+    ids, live = index.to_flat_index().astype(str), live_ids.astype(str)
     of_round = ids[ids.isin(live)]
-    findings = [
-        _check_missing_ids(index, live, of_round),
-        _check_duplicate_ids(of_round),
-        _check_columns(predictions),
-        _check_deviation(predictions),
-    ]
+    # An index of several levels holds no ids that could be told missing.
+    of_ids = [] if index.nlevels > 1 else [_check_missing_ids(index, live, of_round), _check_duplicate_ids(of_round)]
+    findings = [*of_ids, _check_columns(predictions), _check_deviation(predictions)]
     return [finding for finding in findings if finding is not None]
 
 
@@ -130,12 +127,12 @@ def _check_nan(predictions: pd.DataFrame) -> Finding | None:
     rows = missing.any(axis=1).to_numpy()
     if not rows.any():
         return None
+    where = f"of {len(rows):,} predictions are NaN, first at id {_first(predictions.index, rows)}"
+    if len(predictions.columns) == 1:
+        return Finding(Code.NAN_PREDICTIONS, f"{rows.sum():,} {where}.")
     columns = [str(column) for column, any_missing in zip(missing, missing.any(), strict=True) if any_missing]
-    return Finding(
-        Code.NAN_PREDICTIONS,
-        f"{rows.sum():,} of {len(rows):,} predictions are NaN, first at id {_first(predictions.index, rows)}"
-        + (f" (columns {', '.join(columns[:5])})." if len(predictions.columns) > 1 else "."),
-    )
+    hint = None if missing.iloc[:, 0].any() else "Return the column of the predictions alone."
+    return Finding(Code.NAN_PREDICTIONS, f"{rows.sum():,} {where} (columns {', '.join(columns[:5])}).", hint)
 
 
 def _check_first_column(predictions: pd.DataFrame) -> list[Finding]:
@@ -203,7 +200,11 @@ def _check_columns(predictions: pd.DataFrame) -> Finding | None:
     if header == ["id", "prediction"]:
         return None
     shown = ",".join("" if name is None else str(name) for name in header[:8]) + (",…" if len(header) > 8 else "")
-    return Finding(Code.WRONG_COLUMNS, f'The CSV begins with "{shown}" ({len(header)} columns), not "id,prediction".')
+    message = f'The CSV begins with "{shown}" ({len(header)} columns), not "id,prediction".'
+    levels = predictions.index.nlevels > 1 or predictions.columns.nlevels > 1
+    return Finding(
+        Code.WRONG_COLUMNS, message, "Drop the other levels of the index: .droplevel(…)." if levels else None
+    )
 
 
 def _check_deviation(predictions: pd.DataFrame) -> Finding | None:

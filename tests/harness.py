@@ -71,8 +71,8 @@ class PredictTestCase(unittest.TestCase):
         report = self.folder / "report.json"
         return Run(
             status=done.returncode,
-            stdout=done.stdout.decode(),
-            stderr=done.stderr.decode(),
+            stdout=done.stdout.decode(errors="replace"),
+            stderr=done.stderr.decode(errors="replace"),
             report=json.loads(report.read_text()) if report.exists() else {},
             csvs=sorted(self.output_dir.glob("live_predictions-*.csv")),
         )

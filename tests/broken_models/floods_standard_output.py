@@ -1,0 +1,9 @@
+"""Prints much more than a pipe holds."""
+
+import pandas as pd
+
+
+def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+    predictions = live_features.filter(like="feature_").sum(axis=1).rank(pct=True).to_frame("prediction")
+    print("x" * (4 << 20))
+    return predictions

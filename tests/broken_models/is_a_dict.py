@@ -1,0 +1,3 @@
+"""A dictionary with the model in it."""
+
+MODEL = {"model": None, "features": ["feature_a"]}

@@ -1,0 +1,3 @@
+"""Nothing was pickled."""
+
+MODEL = None

@@ -1,0 +1,9 @@
+"""Replaces a method that the runtime uses too."""
+
+import pandas as pd
+
+
+def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+    predictions = live_features.filter(like="feature_").sum(axis=1).rank(pct=True).to_frame("prediction")
+    pd.DataFrame.to_csv = None
+    return predictions

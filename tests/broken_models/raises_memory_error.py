@@ -1,0 +1,8 @@
+"""An array of a petabyte."""
+
+import numpy as np
+import pandas as pd
+
+
+def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"prediction": np.ones(1 << 47)})

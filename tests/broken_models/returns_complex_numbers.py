@@ -1,0 +1,8 @@
+"""A Fourier transform that was not taken the size of."""
+
+import pandas as pd
+
+
+def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+    predictions = live_features.filter(like="feature_").sum(axis=1).rank(pct=True).to_frame("prediction")
+    return predictions.astype(complex)

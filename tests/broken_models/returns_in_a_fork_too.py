@@ -1,0 +1,11 @@
+"""Two processes come back from predict."""
+
+import os
+
+import pandas as pd
+
+
+def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+    predictions = live_features.filter(like="feature_").sum(axis=1).rank(pct=True).to_frame("prediction")
+    os.fork()
+    return predictions

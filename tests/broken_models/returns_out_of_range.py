@@ -1,0 +1,8 @@
+"""Numbers around zero, as a regressor without a final rank gives."""
+
+import pandas as pd
+
+
+def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+    predictions = live_features.filter(like="feature_").sum(axis=1).rank(pct=True).to_frame("prediction")
+    return predictions * 5.8 - 3.1

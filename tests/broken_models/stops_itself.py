@@ -1,0 +1,11 @@
+"""SIGSTOP: nothing runs any more."""
+
+import os
+import signal
+
+import pandas as pd
+
+
+def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return live_features

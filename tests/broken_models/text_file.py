@@ -1,0 +1,7 @@
+"""Some words."""
+
+from pathlib import Path
+
+
+def write(path: Path) -> None:
+    path.write_text("my model\n")

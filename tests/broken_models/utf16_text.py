@@ -1,0 +1,7 @@
+"""Text as Windows writes it."""
+
+from pathlib import Path
+
+
+def write(path: Path) -> None:
+    path.write_text("my model\n", encoding="utf-16")
