@@ -30,7 +30,7 @@ from numerai_predict.diagnosis import diagnose, other_file
 from numerai_predict.faults import Code, Fault
 from numerai_predict.lazy import lazy_import
 from numerai_predict.pickles import PickleFacts, look
-from numerai_predict.report import RunReport, without_query
+from numerai_predict.report import RunReport, hide_queries, without_query
 from numerai_predict.sandbox import Limits, Outcome, run_limited
 from numerai_predict.summary import explain, git_ref, reproduce_command, summarize
 
@@ -48,67 +48,15 @@ CHILD_MODE = "--child"
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line as a namespace; a wrong one prints one line, writes the report and exits with status 2."""
-    parser = build_parser()
     try:
-        args = parser.parse_args(argv)
-        if (args.post_url is None) != (args.post_data is None):
-            parser.error("--post_url and --post_data need each other")
-        if not os.path.isdir(args.output_dir):
-            parser.error(f"argument --output_dir: {args.output_dir} is not an existing folder")
-        if args.report and not args.report.absolute().parent.is_dir():
-            parser.error(f"argument --report: {args.report.absolute().parent} is not an existing folder")
-        if args.inspect:
-            parser.error("argument --inspect: it is not there yet")
-        return args
+        return arguments.parse(argv)
     except Fault as fault:
-        refuse(parser, fault, argv)
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The flags, as the platform's runtime has them and beyond."""
-    parser = arguments.Parser(prog="predict.py", description="Run a Numerai model on live features.")
-    add = parser.add_argument
-    add("--model", required=True, type=arguments.path_or_url, help="pickle file, or http(s) URL of one")
-    add("--dataset", default=arguments.DATASET, help="live features: local file, else Numerai dataset (%(default)s)")
-    add(
-        "--benchmarks",
-        default=arguments.BENCHMARKS,
-        help="likewise; read only for models of two arguments (%(default)s)",
-    )
-    add("--output_dir", default="/tmp", help="existing folder for downloads and predictions (%(default)s)")
-    add("--post_url", type=arguments.url, help="presigned S3 POST to upload the predictions to")
-    add("--post_data", type=arguments.form_fields, help="its form fields, urlencoded")
-    add("--debug", action="store_true", help="log more, show tracebacks, and a summary at the end")
-    add(
-        "--time_limit",
-        type=arguments.seconds,
-        default=arguments.TIME_LIMIT_S,
-        help="wall seconds for the model, 0 = none (%(default)g)",
-    )
-    add(
-        "--memory_limit",
-        type=arguments.size,
-        default=arguments.MEMORY_LIMIT,
-        help="memory of the model and its processes, 0 = none (4GiB)",
-    )
-    add("--report", type=Path, help="write the run report (JSON) to this file")
-    add("--strict", action="store_true", help="fail where the platform's acceptance rules are broken, not only warn")
-    add("--inspect", action="store_true", help="look at the pickle, print what it needs, and exit")
-    return parser
-
-
-def refuse(parser: argparse.ArgumentParser, fault: Fault, argv: Sequence[str] | None) -> NoReturn:
-    """Say what is wrong with the command line, in the report too if it names one, and exit."""
-    only_report = arguments.Parser(add_help=False)
-    only_report.add_argument("--report", type=Path)
-    with contextlib.suppress(Fault, OSError):
-        if path := only_report.parse_known_args(argv)[0].report:
-            report = RunReport(runtime=describe_runtime())
-            report.note_fault(fault)
-            report.write(path)
-    if not (sys.argv[1:] if argv is None else argv):
-        parser.print_usage(sys.stderr)
-    parser.exit(fault.code.blame.exit_status, f"{parser.prog}: error: {fault.message} (see --help)\n")
+        report = RunReport(runtime=describe_runtime())
+        report.note_fault(fault)
+        if path := arguments.report_path(argv):
+            with contextlib.suppress(OSError):
+                report.write(path)
+        arguments.refuse(fault, argv)
 
 
 # The story
@@ -126,7 +74,9 @@ def main(args: argparse.Namespace) -> int:
         fault = known
     except Exception as error:
         logging.debug("Internal error", exc_info=True)
-        fault = Fault(Code.INTERNAL_ERROR, f"The runtime itself raised {type(error).__name__}: {error}.")
+        fault = Fault(
+            Code.INTERNAL_ERROR, f"The runtime itself raised {type(error).__name__}: {hide_queries(str(error))}."
+        )
     return conclude(args, report, fault)
 
 
@@ -169,8 +119,7 @@ def deliver(csv: bytes, args: argparse.Namespace, report: RunReport) -> None:
     path = Path(args.output_dir) / f"live_predictions-{secrets.token_hex(6)}.csv"
     unwritten = None
     try:
-        with open(path, "xb") as file:
-            file.write(csv)
+        write_whole(csv, path)
         report.delivery.update(path=str(path), bytes=len(csv))
         logging.info("Saved the predictions to %s", path)
     except OSError as error:
@@ -376,6 +325,17 @@ def hide_the_runtime() -> None:
 
 
 # Deliver
+
+
+def write_whole(csv: bytes, path: Path) -> None:
+    """Write a new file, or none: part of one, on a full disk, could be taken for the whole. Raises OSError."""
+    with open(path, "xb") as file:
+        try:
+            file.write(csv)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
 
 
 def upload_live_output(

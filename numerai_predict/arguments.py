@@ -1,10 +1,14 @@
-"""The values of the command line: what each may be, and what it becomes."""
+"""The command line: its flags, what their values may be, and what becomes of them."""
 
 import argparse
 import contextlib
 import math
+import os
 import re
+import sys
+from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
@@ -28,6 +32,61 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong."""
         raise Fault(Code.USAGE, message)
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line (None: of this process) as a namespace. Raises Fault for a wrong one; exits for --help."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if (args.post_url is None) != (args.post_data is None):
+        parser.error("--post_url and --post_data need each other")
+    if not os.path.isdir(args.output_dir):
+        parser.error(f"argument --output_dir: {args.output_dir} is not an existing folder")
+    if args.report and not args.report.absolute().parent.is_dir():
+        parser.error(f"argument --report: {args.report.absolute().parent} is not an existing folder")
+    if args.inspect:
+        parser.error("argument --inspect: it is not there yet")
+    return args
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags, as the platform's runtime has them and beyond."""
+    parser = Parser(prog="predict.py", description="Run a Numerai model on live features.")
+    add = parser.add_argument
+    add("--model", required=True, type=path_or_url, help="pickle file, or http(s) URL of one")
+    add("--dataset", default=DATASET, help="live features: local file, else Numerai dataset (%(default)s)")
+    add("--benchmarks", default=BENCHMARKS, help="likewise; read only for models of two arguments (%(default)s)")
+    add("--output_dir", default="/tmp", help="existing folder for downloads and predictions (%(default)s)")
+    add("--post_url", type=url, help="presigned S3 POST to upload the predictions to")
+    add("--post_data", type=form_fields, help="its form fields, urlencoded")
+    add("--debug", action="store_true", help="log more, show tracebacks, and a summary at the end")
+    limit = "wall seconds for the model, 0 = none (%(default)g)"
+    add("--time_limit", type=seconds, default=TIME_LIMIT_S, help=limit)
+    limit = "memory of the model and its processes, 0 = none (4GiB)"
+    add("--memory_limit", type=size, default=MEMORY_LIMIT, help=limit)
+    add("--report", type=Path, help="write the run report (JSON) to this file")
+    add("--strict", action="store_true", help="fail where the platform's acceptance rules are broken, not only warn")
+    add("--inspect", action="store_true", help="look at the pickle, print what it needs, and exit")
+    return parser
+
+
+def report_path(argv: Sequence[str] | None) -> Path | None:
+    """The value of --report in a command line that is wrong otherwise."""
+    parser = Parser(add_help=False)
+    parser.add_argument("--report", type=Path)
+    try:
+        path = parser.parse_known_args(argv)[0].report
+    except Fault:
+        return None
+    return path if isinstance(path, Path) else None
+
+
+def refuse(fault: Fault, argv: Sequence[str] | None) -> NoReturn:
+    """Say in one line what is wrong with the command line, after the usage if it is empty, and exit."""
+    parser = build_parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_usage(sys.stderr)
+    parser.exit(fault.code.blame.exit_status, f"{parser.prog}: error: {fault.message} (see --help)\n")
 
 
 def size(text: str) -> int:

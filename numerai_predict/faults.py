@@ -19,7 +19,6 @@ class Code(Enum):
     """One way to fail: whose fault it is, what it means, and the hint that is given unless a better one is known."""
 
     USAGE = (Blame.USAGE, "The command line is wrong.", "See predict.py --help.")
-    NOT_IMPLEMENTED = (Blame.USAGE, "The flag is not there yet.", "Leave the flag out.")
 
     EMPTY_FILE = (Blame.MODEL, "The model file has no bytes.", "Write the pickle again and check its size.")
     NOT_A_PICKLE = (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -59,6 +60,11 @@ def without_query(url: str) -> str:
     """A URL that can be shown: presigned ones carry their signature in the query, some a password before the host."""
     parts = urlsplit(url)
     return parts._replace(query="", fragment="", netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def hide_queries(text: str) -> str:
+    """The text with the query of every URL left out: other people's error messages quote whole URLs."""
+    return re.sub(r"\?[^\s'\"<>)]+", "?…", text)
 
 
 def _umask() -> int:

@@ -307,6 +307,19 @@ class TestCommandLine(PredictTestCase):
         run = self.predict(MODEL, "--output_dir", "/proc")
         self.assertEqual((run.status, run.code), (3, "output_not_written"))
 
+    def test_predictions_that_do_not_fit_on_the_disk_leave_no_part_behind(self) -> None:
+        argv = [sys.executable, str(ROOT / "predict.py"), "--model", str(LEGACY_MODEL), "--dataset", str(LIVE)]
+        argv += ["--output_dir", str(self.output_dir)]
+        done = subprocess.run(
+            ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash", *argv],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("output_not_written", done.stderr)
+        self.assertEqual(list(self.output_dir.iterdir()), [])
+
     def test_report_that_cannot_be_written_is_an_error(self) -> None:
         run = self.predict(MODEL, "--report", "/proc/report.json")
         self.assertEqual(run.status, 3)

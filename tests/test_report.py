@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 from numerai_predict.faults import Code, Fault
-from numerai_predict.report import RunReport, without_query
+from numerai_predict.report import RunReport, hide_queries, without_query
 
 FIELDS = ["schema", "status", "fault", "runtime", "model", "data", "predictions", "usage", "delivery"]
 
@@ -105,6 +105,10 @@ class WriteTest(unittest.TestCase):
 
 
 class WithoutQueryTest(unittest.TestCase):
+    def test_hide_queries_leaves_the_rest_of_a_message(self) -> None:
+        said = "HTTPConnectionPool(host='s3'): refused /b/m.pkl?X-Amz-Signature=5ec2e7&b=c (Caused by 'x?y=5ec2e7')"
+        self.assertEqual(hide_queries(said), "HTTPConnectionPool(host='s3'): refused /b/m.pkl?… (Caused by 'x?…')")
+
     def test_without_query_strips_whatever_may_be_a_secret(self) -> None:
         shown = {
             "https://b.s3.amazonaws.com/m.pkl?X-Amz-Signature=s": "https://b.s3.amazonaws.com/m.pkl",
