@@ -39,7 +39,7 @@ class CodeTest(unittest.TestCase):
             *("unreadable_dataset", "output_not_written", "upload_failed", "interrupted", "internal_error"),
         }
         self.assertEqual({code.label for code in Code if code.blame is Blame.RUNTIME}, ours)
-        self.assertEqual({code.label for code in Code if code.blame is Blame.USAGE}, {"usage", "not_implemented"})
+        self.assertEqual({code.label for code in Code if code.blame is Blame.USAGE}, {"usage"})
 
 
 class FaultTest(unittest.TestCase):
