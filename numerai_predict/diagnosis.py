@@ -196,7 +196,7 @@ def _incompatible(raised: _Raised, library: str) -> Fault:
     hint = f"Train and pickle it again with this version: pip install {package}=={version}" if version else None
     message = f"The pickle does not fit {here}: {raised.said}."
     if library == "numpy" and "numpy._core" in raised.message and version.startswith("1."):
-        message = f"The pickle was written with NumPy 2; this is {here} ({raised.said})."
+        message = f"The pickle was written with NumPy 2; this is NumPy {version} ({raised.said})."
     return Fault(Code.INCOMPATIBLE_LIBRARY, message, hint)
 
 

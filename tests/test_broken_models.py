@@ -184,7 +184,7 @@ FAULTS = {
     "names_missing_submodule": Fault(Code.MISSING_MODULE, r"'no_such_package'"),
     "names_missing_numpy_module": Fault(
         Code.INCOMPATIBLE_LIBRARY,
-        r"written with NumPy 2; this is numpy 1" if np.__version__ < "2" else r"^(?!.*written with NumPy 2).*numpy 2",
+        r"written with NumPy 2; this is NumPy 1" if np.__version__ < "2" else r"^(?!.*written with NumPy 2).*numpy 2",
     ),
     "names_missing_scikit_learn_module": Fault(Code.INCOMPATIBLE_LIBRARY, r"(sklearn|scikit-learn) 1\..*_gb_losses"),
     "names_missing_scikit_learn_class": Fault(Code.INCOMPATIBLE_LIBRARY, r"(sklearn|scikit-learn) 1\..*NoSuchForest"),

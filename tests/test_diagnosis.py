@@ -306,7 +306,7 @@ class RaisedTest(DiagnosisTestCase):
     def test_raised_by_a_moved_module_of_an_installed_package_names_its_version(self) -> None:
         name = "numpy._core.numeric"  # 5
         told = raised("loading", "ModuleNotFoundError", f"No module named '{name}'", name=name)
-        self.check(Code.INCOMPATIBLE_LIBRARY, told, "written with NumPy 2", "numpy 1.26.4")
+        self.check(Code.INCOMPATIBLE_LIBRARY, told, "written with NumPy 2", "NumPy 1.26.4")
         name = "sklearn.ensemble._gb_losses"  # 7
         told = raised("loading", "ModuleNotFoundError", f"No module named '{name}'", name=name)
         self.check(Code.INCOMPATIBLE_LIBRARY, told, "sklearn 1.6.1")
