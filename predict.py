@@ -408,7 +408,7 @@ def note_outcome(outcome: Outcome, report: RunReport) -> None:
         "cpu_s": outcome.cpu_s,
         "peak_memory_bytes": outcome.peak_memory_bytes,
         "limits": {"wall_s": outcome.limits.wall_s, "memory_bytes": outcome.limits.memory_bytes},
-        "phases": outcome.phases,
+        "phases": {**outcome.phases, "fetching": outcome.waited_s},
     }
     report.model["parameters"] = answer.get("parameters")
     for name, facts in answer.get("data", {}).items():

@@ -25,6 +25,7 @@ POLL_SECONDS = 0.02
 LEAVE_SECONDS = 5.0
 DRAIN_SECONDS = 1.0
 LAST_WORDS_SECONDS = 0.3
+MAX_PHASES = 50
 CHUNK_BYTES = 1 << 16
 KEPT_LOG_BYTES = 8_000
 
@@ -48,7 +49,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the program ended: its answer if it signed one, its exit status (-N: signal N), and what it used."""
+    """How the program ended: its answer if it signed one, its exit status (-N: signal N), and what it used.
+
+    `wall_s` is the sum of its phases; `waited_s`, in which it waited for what it had asked for, comes on top.
+    """
 
     status: int
     stopped: Stop | None
@@ -56,6 +60,7 @@ class Outcome:
     payload: bytes
     phase: str
     phases: dict[str, float]
+    waited_s: float
     wall_s: float
     cpu_s: float
     peak_memory_bytes: int
@@ -88,18 +93,21 @@ class _Conversation:
 
 
 class _Clock:
-    """Wall seconds by phase; the time in which the program waits for us is kept apart, as `fetching`."""
+    """Wall seconds of each phase, and apart from them those in which the program waits for us."""
 
     def __init__(self) -> None:
         self.phase = "starting"
         self.phases: dict[str, float] = {}
-        self._began = time.monotonic()
+        self.waited_s = 0.0
         self._waiting = False
+        self._began = time.monotonic()
 
     def _charge(self) -> None:
         now = time.monotonic()
-        name = "fetching" if self._waiting else self.phase
-        self.phases[name] = self.phases.get(name, 0.0) + now - self._began
+        if self._waiting:
+            self.waited_s += now - self._began
+        else:
+            self.phases[self.phase] = self.phases.get(self.phase, 0.0) + now - self._began
         self._began = now
 
     def enter(self, phase: str) -> None:
@@ -113,7 +121,7 @@ class _Clock:
     def used_s(self) -> float:
         """Seconds that count against the limit."""
         self._charge()
-        return sum(seconds for name, seconds in self.phases.items() if name != "fetching")
+        return sum(self.phases.values())
 
 
 class _Run:
@@ -199,6 +207,7 @@ class _Run:
             phase=self._clock.phase,
             wall_s=self._clock.used_s(),
             phases=dict(self._clock.phases),
+            waited_s=self._clock.waited_s,
             cpu_s=cpu_s,
             peak_memory_bytes=self._tree.peak_memory_bytes,
             log_tail=self._log.decode(errors="replace"),
@@ -221,7 +230,7 @@ class _Run:
 
     def _take(self, message: Message, payload: bytes) -> None:
         match message:
-            case {"phase": str(phase)}:
+            case {"phase": str(phase)} if len(self._clock.phases) < MAX_PHASES:
                 self._clock.enter(phase[:40])
             case {"need": str(name)} if name not in self._conversation.asked and self._fetch is None:
                 self._conversation.asked.add(name)

@@ -20,6 +20,7 @@ GOOD = Outcome(
     payload=b"id,prediction\n",
     phase="checking",
     phases={},
+    waited_s=0.0,
     wall_s=1.0,
     cpu_s=1.0,
     peak_memory_bytes=1 << 20,

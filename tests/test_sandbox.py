@@ -122,8 +122,16 @@ class TestRunLimited(unittest.TestCase):
         argv = [sys.executable, "-c", PROLOGUE + "channel.request('model'); channel.answer({})"]
         outcome = run_limited(argv, Limits(wall_s=1.9), slowly)
         self.assertEqual((outcome.stopped, outcome.answer), (None, {}))
-        self.assertGreater(outcome.phases["fetching"], 1.9)
+        self.assertGreater(outcome.waited_s, 1.9)
         self.assertLess(outcome.wall_s, 1.9)
+
+    def test_program_that_calls_a_phase_fetching_gains_no_time(self) -> None:
+        outcome = self.run_program("channel.announce('fetching'); time.sleep(600)", Limits(wall_s=1.5))
+        self.assertIs(outcome.stopped, Stop.TIME)
+
+    def test_program_that_announces_phases_without_end_is_refused(self) -> None:
+        outcome = self.run_program("for n in range(10**9): channel.announce(f'phase {n}')")
+        self.assertIs(outcome.stopped, Stop.HANDOVER)
 
     def test_failure_to_provide_ends_the_program_and_is_raised(self) -> None:
         argv = [sys.executable, "-c", PROLOGUE + "channel.request('model'); time.sleep(600)"]
