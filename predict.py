@@ -207,6 +207,8 @@ def look_at(model: Path, report: RunReport) -> PickleFacts:
     report.model.update(bytes=facts.bytes, sha256=facts.sha256, protocol=facts.protocol, compression=facts.compression)
     if fault := other_file(facts):
         raise fault
+    logging.info("Loading the model, %s bytes", f"{facts.bytes:,}")
+    logging.debug("Its SHA-256 is %s", facts.sha256)
     return facts
 
 
@@ -396,6 +398,7 @@ def describe_runtime() -> dict[str, str]:
 
 def note_data(need: str, source: str, path: Path, report: RunReport) -> Path:
     """Remember in the report where the data came from; returns the path."""
+    logging.info("Reading the %s from %s", need.replace("_", " "), path)
     report.data[need] = {"source": source, "path": str(path), "downloaded": str(path) != source}
     return path
 

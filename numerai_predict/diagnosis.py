@@ -323,13 +323,12 @@ _LOADING: tuple[_Explain, ...] = (
 
 
 def _without_our_frames(log: str) -> str:
-    """What faulthandler wrote, without the lines about the runtime itself."""
-    return "".join(line for line in log.splitlines(keepends=True) if not _OUR_FRAME.match(line))
+    """What faulthandler wrote, without the lines about the runtime itself and the page of extension modules."""
+    return "".join(line for line in log.splitlines(keepends=True) if not _NOISE.match(line))
 
 
-_OUR_FRAME = re.compile(
-    rf'\s*File "{re.escape(str(Path(__file__).resolve().parent.parent))}/(predict|numerai_predict/\w+)\.py"'
-)
+_ROOT = re.escape(str(Path(__file__).resolve().parent.parent))
+_NOISE = re.compile(rf'\s*File "{_ROOT}/(predict|numerai_predict/\w+)\.py"|Extension modules: ')
 
 
 def _signal_name(number: int) -> str:

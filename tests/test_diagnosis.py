@@ -11,6 +11,7 @@ from numerai_predict.diagnosis import THIS_PYTHON, diagnose, other_file
 from numerai_predict.faults import Code, Fault
 from numerai_predict.pickles import PickleFacts
 from numerai_predict.sandbox import Limits, Outcome, Stop
+from tests.harness import ROOT
 
 FACTS = PickleFacts(path="/tmp/model.pkl", bytes=12345, sha256="", compression=None, protocol=5, other="")
 GOOD = Outcome(
@@ -427,6 +428,20 @@ class RaisedTest(DiagnosisTestCase):
             with self.subTest(message=message):
                 fault = self.check(Code.CUDA_MODEL, raised(phase, "RuntimeError", message, where=WHERE))
                 self.assertIn("cpu", fault.hint)
+
+    def test_trace_of_a_crash_is_the_models_part_of_what_faulthandler_wrote(self) -> None:
+        log = (
+            "Fatal Python error: Segmentation fault\n\n"
+            '  File "model.py", line 5 in predict\n'
+            f'  File "{ROOT}/predict.py", line 260 in predict_and_check\n'
+            "\nExtension modules: numpy.linalg, pandas._libs (total: 177)\n"
+        )
+        died = replace(GOOD, status=-signal.SIGSEGV, answer=None, phase="predicting", log_tail=log)
+        fault = diagnose(died, FACTS)
+        assert fault is not None
+        self.assertEqual(
+            fault.trace, 'Fatal Python error: Segmentation fault\n\n  File "model.py", line 5 in predict\n\n'
+        )
 
     def test_raised_by_system_exit_is_model_exited(self) -> None:
         for phase in ("loading", "predicting"):
