@@ -217,6 +217,8 @@ def look_at(model: Path, report: RunReport) -> PickleFacts:
 
 def run_model() -> NoReturn:
     """The child process: whatever the model does, answer the parent with plain data and leave."""
+    from numerai_predict.tracebacks import describe_exception
+
     channel = ChildChannel.from_stdin()
     faulthandler.register(signal.SIGUSR2)  # The parent asks so where we are when the time is up.
     answer: Message = {}
@@ -226,8 +228,6 @@ def run_model() -> NoReturn:
     except Fault as fault:
         answer["fault"] = {"code": fault.code.label, "message": fault.message, "hint": fault.hint}
     except BaseException as error:
-        from numerai_predict.tracebacks import describe_exception
-
         answer["exception"] = describe_exception(error, globals())
     channel.answer(answer, csv)
     leave(0)
