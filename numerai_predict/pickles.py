@@ -8,12 +8,17 @@ from pathlib import Path
 HEAD_BYTES = 4096
 
 # First bytes, and what a file that begins with them is. Sources: each format's own specification.
+# These pandas opens by their suffix.
+COMPRESSED = {
+    "gz": (b"\x1f\x8b", "a gzip file"),
+    "bz2": (b"BZh", "a bzip2 file"),
+    "xz": (b"\xfd7zXZ\x00", "an xz file"),
+    "zst": (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
+    "zip": (b"PK\x03\x04", "a zip archive (torch.save and numpy.savez write such files)"),
+}
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz")
 MAGIC = (
-    (b"\x1f\x8b", "a gzip file"),
-    (b"BZh", "a bzip2 file"),
-    (b"\xfd7zXZ\x00", "an xz file"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
-    (b"PK\x03\x04", "a zip archive (torch.save and numpy.savez write such files)"),
+    *COMPRESSED.values(),
     (b"x\x9c", "a zlib stream (joblib.dump writes such files)"),
     (b"x\x01", "a zlib stream (joblib.dump writes such files)"),
     (b"x\x5e", "a zlib stream (joblib.dump writes such files)"),
@@ -31,13 +36,10 @@ TEXTS = (
     (re.compile(rb"<!doctype html|<html", re.I), "an HTML page, perhaps of a login or an error"),
     (re.compile(rb"version https://git-lfs"), "a Git LFS pointer: the file itself was not checked out"),
     (re.compile(rb'\{\s*"(cells|nbformat|metadata)"'), "a Jupyter notebook"),
-    (re.compile(rb"(import|from|def|class|#|\"\"\") ?", re.M), "Python source code"),
+    (re.compile(rb"(import|from|def|class) |#|\"\"\""), "Python source code"),
     (re.compile(rb"[{\[]"), "JSON text"),
     (re.compile(rb"tree\n"), "a LightGBM text model"),
 )
-# How pandas opens a file by its suffix, and what the first bytes must then be.
-COMPRESSIONS = {".gz": 0, ".bz2": 1, ".xz": 2, ".zst": 3, ".zip": 4}
-TAR_SUFFIXES = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,14 @@ def look(path: Path) -> PickleFacts:
 def _compression(path: Path) -> str | None:
     if path.name.lower().endswith(TAR_SUFFIXES):
         return "tar"
-    suffix = path.suffix.lower()
-    return suffix[1:] if suffix in COMPRESSIONS else None
+    suffix = path.suffix.lower()[1:]
+    return suffix if suffix in COMPRESSED else None
 
 
 def _other(head: bytes, compression: str | None) -> str:
     if not head:
         return "empty"
-    if compression == "tar" or (compression and head.startswith(MAGIC[COMPRESSIONS["." + compression]][0])):
+    if compression == "tar" or (compression and head.startswith(COMPRESSED[compression][0])):
         return ""
     if head[:1] == b"\x80":
         if compression:

@@ -167,7 +167,7 @@ def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[float]":
     if kind not in ("mixed", "mixed-integer"):
         return none_at_all
     kinds = column.map(type)
-    real = [kind for kind in kinds.unique() if issubclass(kind, (Real, Decimal)) and kind not in (bool, np.bool_)]
+    real = [each for each in kinds.unique() if issubclass(each, (Real, Decimal)) and each not in (bool, np.bool_)]
     return pd.to_numeric(column.where(kinds.isin(real))).astype("float64")
 
 

@@ -18,6 +18,7 @@ class ProcessTree:
     def __init__(self, root: int) -> None:
         self.root = root
         self.peak_memory_bytes = 0
+        self._largest_total = 0
         self._members = {root: 0}
         self._refreshed = 0.0
 
@@ -27,10 +28,11 @@ class ProcessTree:
         total = sum(_rss_bytes(pid) or listed for pid, listed in self._members.items())
         # RSS counts a page once for each process that shares it. The exact figure (PSS) is slow to read, so it is
         # read only where the sum would be news.
-        if len(self._members) > 1 and total > self.peak_memory_bytes:
+        if len(self._members) > 1 and total > self._largest_total:
             total = sum(_pss_bytes(pid) or listed for pid, listed in self._members.items())
+        self._largest_total = max(self._largest_total, total)
         # The kernel remembers a peak between two polls, though only for each process on its own (VmHWM).
-        self.peak_memory_bytes = max(self.peak_memory_bytes, total, _kib(self.root, "status", "VmHWM:"))
+        self.peak_memory_bytes = max(self.peak_memory_bytes, self._largest_total, _kib(self.root, "status", "VmHWM:"))
         return total
 
     def kill(self) -> None:

@@ -192,7 +192,7 @@ class _Run:
 
     def outcome(self) -> Outcome:
         """End what is left, read what is still in the pipes, and sum up."""
-        if self._stopped is Stop.TIME:
+        if self._stopped is Stop.TIME and self._exit is None:
             self._ask_where()
         self._end()
         self._drain()
@@ -283,7 +283,7 @@ class _Run:
 
     def _ask_where(self) -> None:
         """Let the program say where it is: it may have told faulthandler to answer this signal."""
-        self._process.send_signal(signal.SIGUSR2)
+        os.kill(self._process.pid, signal.SIGUSR2)  # Popen.send_signal could reap it, and wait4 would find nothing.
         enough = time.monotonic() + LAST_WORDS_SECONDS
         while (left := enough - time.monotonic()) > 0:
             self._listen(left)

@@ -33,16 +33,17 @@ def reproduce_command(args: Namespace) -> str:
     A model that came from a URL, whose signature is not shown, is expected in the current folder.
     """
     image = f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}:{git_ref() or 'latest'}"
-    folders: dict[str, None] = {}  # A set that keeps its order.
+    mounted: dict[str, None] = {}  # A set that keeps its order.
     flags = ["--debug"]
     for flag in ("model", "dataset", "benchmarks"):
         value = str(getattr(args, flag))
         if is_url(value):
-            folders[HERE] = None
+            mounted[HERE] = None
             flags += [f"--{flag}", f"{HERE}/{shlex.quote(file_name_of(value))}"]
         elif flag == "model" or Path(value).exists():
             path = os.path.abspath(value)
-            folders[shlex.quote(os.path.dirname(path))] = None
+            folder = os.path.dirname(path)
+            mounted[shlex.quote(folder if folder != "/" else path)] = None  # Docker mounts nothing on the root itself.
             flags += [f"--{flag}", shlex.quote(path)]
         elif value not in (DATASET, BENCHMARKS):
             flags += [f"--{flag}", shlex.quote(value)]
@@ -52,7 +53,7 @@ def reproduce_command(args: Namespace) -> str:
         flags += ["--memory_limit", str(args.memory_limit)]
     if args.strict:
         flags.append("--strict")
-    mounts = " ".join(f"-v {folder}:{folder}" for folder in folders)
+    mounts = " ".join(f"-v {folder}:{folder}" for folder in mounted)
     return f"docker run -i --rm {mounts} {image} {' '.join(flags)}"
 
 

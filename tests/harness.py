@@ -86,14 +86,11 @@ class PredictTestCase(unittest.TestCase):
 
 def by_value(model: Any) -> bytes:
     """`model` as cloudpickle writes it from a user's script: what its module defines is carried inside."""
-    ours = [module for name, module in sys.modules.items() if name.startswith(("tests.", "broken_model_"))]
-    for module in ours:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        return bytes(cloudpickle.dumps(model))
-    finally:
-        for module in ours:
-            cloudpickle.unregister_pickle_by_value(module)
+    for name in list(sys.modules):
+        if name.startswith(("tests.", "broken_model_")):
+            # They stay registered: other threads may be pickling at the same time.
+            cloudpickle.register_pickle_by_value(sys.modules[name])
+    return bytes(cloudpickle.dumps(model))
 
 
 def load_source(path: Path) -> ModuleType:

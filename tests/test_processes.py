@@ -6,11 +6,12 @@ import select
 import signal
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from numerai_predict.processes import ProcessTree
+from numerai_predict.processes import REFRESH_SECONDS, ProcessTree
 
 MB = 1_000_000
 # Says what it is doing on standard output, and goes on at each line of standard input.
@@ -84,6 +85,18 @@ class ProcessTreeTest(unittest.TestCase):
         tree = self.start(f"os.fork()\nheld = block({100 * MB})\nsay('ready')\nwait()")
         self.hear()
         self.hear()
+        self.assertTrue(200 * MB < tree.memory_bytes() < 300 * MB)
+
+    def test_memory_shared_with_a_fork_counts_once_below_an_earlier_peak(self) -> None:
+        tree = self.start(
+            f"held = block({500 * MB})\ndel held\nsay('freed')\nwait()\n"
+            f"held = block({200 * MB})\nif os.fork():\n    say('ready')\nwait()"
+        )
+        self.hear()
+        self.assertLess(tree.memory_bytes(), 100 * MB)
+        self.go_on()
+        self.hear()
+        time.sleep(2 * REFRESH_SECONDS)  # Until then the fork is not known.
         self.assertTrue(200 * MB < tree.memory_bytes() < 300 * MB)
 
     def test_peak_memory_keeps_what_was_freed_between_two_looks(self) -> None:

@@ -96,6 +96,10 @@ class ReproduceCommandTest(unittest.TestCase):
         self.assertEqual(mounts, [str(self.folder), str(live.parent), str(benchmarks.parent)])
         self.assertEqual((flags["--dataset"], flags["--benchmarks"]), (str(live), str(benchmarks)))
 
+    def test_command_for_a_model_in_the_root_folder_mounts_the_file(self) -> None:
+        command = self.command(model="/model.pkl")
+        self.assertIn(" -v /model.pkl:/model.pkl ", command)
+
     def test_command_for_another_numerai_dataset_names_it(self) -> None:
         _, flags = self.parts(dataset="v5.0/live.parquet")
         self.assertEqual(flags.get("--dataset"), "v5.0/live.parquet")
