@@ -1,5 +1,6 @@
 """What the tests share: running predict.py as a user does, and making pickles."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -103,3 +104,12 @@ def load_source(path: Path) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def command_lines() -> list[list[str]]:
+    """The command line of every process on this machine."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # It may have ended meanwhile.
+            found.append((process / "cmdline").read_text(errors="replace").split("\0")[:-1])
+    return found

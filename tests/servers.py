@@ -1,6 +1,7 @@
 """A real HTTP server on loopback whose answers the tests queue up, path by path."""
 
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: `cut` promises the whole body and closes after that many bytes."""
+    """One answer: it waits first; `cut` promises the whole body and closes after that many bytes."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def serving() -> Iterator[Server]:
             path, _, query = self.path.partition("?")
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer = server.take(Request(self.command, path, query, dict(self.headers), body))
+            time.sleep(answer.wait_s)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

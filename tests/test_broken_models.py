@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from numerai_predict.faults import Code
-from tests.harness import ROOT, TESTS, PredictTestCase, Run, by_value, load_source
+from tests.harness import ROOT, TESTS, PredictTestCase, Run, by_value, command_lines, load_source
 
 FOLDER = TESTS / "broken_models"
 ROWS = 650
@@ -363,15 +363,7 @@ class BrokenModels(unittest.TestCase):
         self.assertRegex(self.results["sleeps_forever"].result().run.report["fault"]["trace"], r"sleeps_forever\.py")
 
     def test_grandchild_does_not_outlive_the_run(self) -> None:
-        self.assertNotIn(["sleep", "98765"], [command_line(process) for process in Path("/proc").glob("[0-9]*")])
-
-
-def command_line(process: Path) -> list[str]:
-    """The command line of a process, by its folder in /proc; empty if it is gone."""
-    try:
-        return (process / "cmdline").read_text(errors="replace").split("\0")[:-1]
-    except OSError:
-        return []
+        self.assertNotIn(["sleep", "98765"], command_lines())
 
 
 class Table(unittest.TestCase):

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +16,7 @@ import pandas as pd
 
 from numerai_predict import datasets
 from numerai_predict.faults import Code, Fault
-from tests.harness import LEGACY_MODEL, LIVE, MODEL, PredictTestCase, Run
+from tests.harness import LEGACY_MODEL, LIVE, MODEL, PredictTestCase, Run, command_lines
 from tests.servers import Answer, serving, unused_url
 
 NAME = "v5.3/live.parquet"
@@ -165,11 +166,14 @@ class TestDownload(NumeraiTestCase):
     def test_failing_model_leaves_no_download_running(self) -> None:
         broken = self.folder / "broken.pkl"
         broken.write_bytes(b"<html>")
-        began = self.server.queue("/api", Answer(body=b"{}"))
-        self.assertTrue(began)
+        self.server.queue("/api", Answer(body=b"{}", wait_s=60))
+        began = time.monotonic()
         run = self.predict(broken, "--dataset", NAME, env=self.env)
         self.assertEqual((run.status, run.code), (1, "not_a_pickle"))
+        self.assertLess(time.monotonic() - began, 30, "it waited for the download")
         self.assertEqual(list(self.output_dir.glob(".download-*")), [])
+        downloads = [command for command in command_lines() if str(self.output_dir) in " ".join(command)]
+        self.assertEqual(downloads, [])
 
 
 class TestDeadline(unittest.TestCase):
