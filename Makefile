@@ -3,16 +3,31 @@ PYTHON ?= python3
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VENV := .venv/$(VERSION)
 PINS := py$(VERSION)/requirements.txt
-
-# What predict.py and the sample models import; the images hold all that a model may.
-PREDICT_PACKAGES := pandas pyarrow numerapi requests tqdm cloudpickle lightgbm scikit-learn
 CHECK_PACKAGES := ruff==0.17.6 mypy==2.4.1
+UNIT_TESTS := -m unittest discover --start-directory tests --top-level-directory .
+
+VERSIONS := $(patsubst py%,%,$(sort $(wildcard py3.*)))
+TAGS := $(subst .,_,$(VERSIONS))
+DOCKER ?= docker
+PLATFORM ?= linux/amd64
+OWNER ?= numerai
+REGISTRY ?= ghcr.io/$(OWNER)
+IMAGE := numerai_predict_py
+SHELL_IMAGE := numerai_predict_shell
+GIT_REF := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || echo unknown)
+BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check lint format bench
+.PHONY: help versions demo check lint format bench bench_images build build_shell test test_predict push_latest \
+  push_stable engine $(TAGS:%=build_%) $(TAGS:%=test_%) $(TAGS:%=push_latest_%) $(TAGS:%=push_stable_%)
 
 help: ## list the targets
-	@sed -nE 's/^([a-z_]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^(\$$\([^)]*\): )?([a-z_%]+):.*## (.*)/\2\t\3/p' $(MAKEFILE_LIST) | awk -F '\t' -v tags='$(TAGS)' ' \
+	  { n = $$1 ~ /%/ ? split(tags, tag, " ") : 1 } \
+	  { for (i = 1; i <= n; i++) { target = $$1; sub(/%/, tag[i], target); printf "%-20s%s\n", target, $$2 } }'
+
+versions: ## print the Python versions as JSON
+	@$(PYTHON) -c 'import json, sys; print(json.dumps(sys.argv[1:]))' $(VERSIONS)
 
 demo: $(VENV)/predict.done ## run the sample model on the sample data and show the summary
 	mkdir -p build/demo
@@ -22,7 +37,7 @@ demo: $(VENV)/predict.done ## run the sample model on the sample data and show t
 	  --output_dir build/demo --report build/demo/report.json
 
 check: lint ## lint, check types and run the unit tests
-	$(VENV)/check/bin/python -m unittest discover --start-directory tests --top-level-directory .
+	$(VENV)/check/bin/python $(UNIT_TESTS)
 
 lint: $(VENV)/check.done ## ruff and mypy; changes no file
 	$(VENV)/check/bin/ruff check .
@@ -36,15 +51,50 @@ format: $(VENV)/check.done ## format the code
 bench: $(VENV)/predict.done ## what predict.py costs beside the bare minimum
 	$(VENV)/predict/bin/python tests/bench.py
 
-$(VENV)/predict.done: Makefile $(PINS)
+build: $(TAGS:%=build_%) ## build every image
+
+$(TAGS:%=build_%): build_%: engine ## build the image of one version
+	$(BUILD) $(DOCKER_BUILD_FLAGS_$*) --file py$(subst _,.,$*)/Dockerfile --build-arg GIT_REF=$(GIT_REF) \
+	  --tag $(IMAGE)_$*:latest --tag $(IMAGE)_$*:$(GIT_REF) .
+
+build_shell: engine ## build the container of the unit tests
+	$(BUILD) --file shell/Dockerfile --tag $(SHELL_IMAGE):latest .
+
+test: test_predict $(TAGS:%=test_%) ## run the unit tests in their container, and test every image
+
+test_predict: build_shell ## run the unit tests in the shell container
+	$(DOCKER) run --rm --volume "$(CURDIR):$(CURDIR):ro" --workdir "$(CURDIR)" $(SHELL_IMAGE):latest $(UNIT_TESTS)
+
+$(TAGS:%=test_%): test_%: build_% ## build the image of one version, run both sample models in it, test it
+	DOCKER=$(DOCKER) IMAGE=$(IMAGE)_$*:latest VERSION=$(subst _,.,$*) $(PYTHON) -m unittest tests.images.test_image
+
+bench_images: build_$(subst .,_,$(VERSION)) $(VENV)/predict.done ## cold start of the sample model beside the original's pinned set
+	DOCKER=$(DOCKER) $(VENV)/predict/bin/python tests/images/bench_images.py --version $(VERSION)
+
+push_latest: $(TAGS:%=push_latest_%) ## push every image as :latest and :<git ref>
+
+$(TAGS:%=push_latest_%): push_latest_%: engine ## push one image, as built, to REGISTRY as :latest and :<git ref>
+	$(call push,$*,latest)
+	$(call push,$*,$(GIT_REF))
+
+push_stable: $(TAGS:%=push_stable_%) ## push every image as :stable
+
+$(TAGS:%=push_stable_%): push_stable_%: engine ## push one image, as built, to REGISTRY as :stable
+	$(call push,$*,stable)
+
+push = $(DOCKER) tag $(IMAGE)_$1:$(GIT_REF) $(REGISTRY)/$(IMAGE)_$1:$2 && $(DOCKER) push $(REGISTRY)/$(IMAGE)_$1:$2
+
+engine:
+	@$(DOCKER) version >/dev/null 2>&1 || { echo 'No Docker engine answers; "$(DOCKER) version" says why.' >&2; exit 1; }
+
+$(VENV)/predict.done: Makefile tests/requirements.txt $(PINS)
 	$(PYTHON) -m venv --clear $(VENV)/predict
-	$(VENV)/predict/bin/pip install --quiet --constraint $(PINS) $(PREDICT_PACKAGES)
+	$(VENV)/predict/bin/pip install --quiet --constraint $(PINS) --requirement tests/requirements.txt
 	touch $@
 
-# numerai-tools requires torch, of which the tests need nothing.
-$(VENV)/check.done: Makefile $(PINS)
+$(VENV)/check.done: Makefile tests/requirements.txt $(PINS)
 	$(PYTHON) -m venv --clear $(VENV)/check
-	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) $(PREDICT_PACKAGES) $(CHECK_PACKAGES)
+	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) --requirement tests/requirements.txt $(CHECK_PACKAGES)
 	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) --no-deps numerai-tools
 	touch $@
 

@@ -1,0 +1,247 @@
+"""The image, run as users and the platform run it. IMAGE and VERSION name it; `make test_3_11` sets them.
+
+Needs nothing but Python and a Docker engine, and no network.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+import uuid
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TESTS = ROOT / "tests"
+VERSION = os.environ["VERSION"]
+IMAGE = os.environ["IMAGE"]
+DOCKER = os.environ.get("DOCKER", "docker")
+
+SAMPLE = ("--dataset", f"{TESTS}/data/live.parquet", "--benchmarks", f"{TESTS}/data/live_benchmark_models.parquet")
+MODEL = TESTS / f"models/model_{VERSION.replace('.', '_')}.pkl"
+LEGACY_MODEL = TESTS / f"models/model_{VERSION.replace('.', '_')}_legacy.pkl"
+AS_ON_THE_PLATFORM = ("--network", "none", "--cpus", "1", "--memory", "4g")
+# What `pip check` says although nothing is wrong.
+EXPLAINED = (
+    # tensorflow-cpu is tensorflow by another name, which no requirement can say.
+    r"(tensorflow-decision-forests|tf-keras|ydf-tf) \S+ requires tensorflow, which is not installed\.",
+    # The wheel is named for every Python 3, and is; the metadata inside still names the 3.8 that built it.
+    r"treelite-runtime 3\.9\.1 is not supported on this platform",
+)
+
+
+def docker(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """One finished docker command."""
+    return subprocess.run(
+        [DOCKER, *map(str, words)], input=stdin, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def inspect() -> dict[str, Any]:
+    """What the engine knows of the image."""
+    found: list[dict[str, Any]] = json.loads(docker("image", "inspect", IMAGE).stdout)
+    return found[0]
+
+
+def python(source: str, *words: str | Path) -> str:
+    """What a script prints that runs in the image in place of predict.py; its words are its arguments."""
+    mount = f"{TESTS}:{TESTS}:ro"
+    interpreter = ("--volume", mount, "--entrypoint", "python", IMAGE, "-", *words)
+    done = docker("run", "--rm", "--interactive", *AS_ON_THE_PLATFORM, *interpreter, stdin=source)
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    return done.stdout
+
+
+class ImageTestCase(unittest.TestCase):
+    """A test with a folder that every user in a container may write to."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.folder.chmod(0o777)
+        self.addCleanup(self.remove_folder)
+
+    def remove_folder(self) -> None:
+        """Files in it may belong to another user, so a container's root takes them out."""
+        empty = ("--entrypoint", "find", IMAGE, self.folder, "-mindepth", "1", "-delete")
+        docker("run", "--rm", "--volume", f"{self.folder}:{self.folder}", *empty)
+        shutil.rmtree(self.folder)
+
+    def run_image(self, flags: tuple[str, ...], *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run the image as the platform does, with more flags for the engine; words go to predict.py."""
+        mounts = ("--volume", f"{TESTS}:{TESTS}:ro", "--volume", f"{self.folder}:{self.folder}")
+        return docker("run", "--interactive", "--rm", *AS_ON_THE_PLATFORM, *mounts, *flags, IMAGE, *words)
+
+    def predict(self, *flags: str, model: Path = MODEL) -> str:
+        """The CSV that the model's run on the sample data leaves; the test fails if the run does."""
+        done = self.run_image(flags, "--debug", "--model", model, *SAMPLE, "--output_dir", self.folder)
+        self.assertEqual(0, done.returncode, done.stderr)
+        (csv,) = self.folder.glob("live_predictions-*.csv")
+        return csv.read_text()
+
+    def model(self, source: str) -> Path:
+        """A pickle, written in the image, of the `predict` that the source defines."""
+        path = self.folder / "model.pkl"
+        script = f"{source}\nimport cloudpickle, sys\nsys.stdout.write(cloudpickle.dumps(predict).hex())"
+        path.write_bytes(bytes.fromhex(python(script)))
+        return path
+
+
+class SampleModelTest(ImageTestCase):
+    expected: dict[Path, str]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        script = """
+import sys
+import pandas as pd
+
+model, live, benchmarks = sys.argv[1:]
+frames = [pd.read_parquet(live), pd.read_parquet(benchmarks)]
+frames = frames[:1] if model.endswith("_legacy.pkl") else frames
+print(pd.read_pickle(model)(*frames).to_csv(), end="")
+"""
+        cls.expected = {model: python(script, model, SAMPLE[1], SAMPLE[3]) for model in (MODEL, LEGACY_MODEL)}
+
+    def test_model_on_sample_data_writes_what_it_returns(self) -> None:
+        for model, expected in self.expected.items():
+            with self.subTest(model.name):
+                csv = self.predict(model=model)
+                self.assertEqual(651, len(csv.splitlines()))
+                self.assertEqual(expected, csv)
+                self.remove_folder()
+                self.folder.mkdir(mode=0o777)
+                self.folder.chmod(0o777)
+
+    def test_model_in_a_read_only_container_writes_what_it_returns(self) -> None:
+        self.assertEqual(self.expected[MODEL], self.predict("--read-only", "--tmpfs", "/tmp"))
+
+    def test_model_run_by_an_ordinary_user_writes_what_it_returns(self) -> None:
+        self.assertEqual(self.expected[MODEL], self.predict("--user", "1000:1000"))
+
+    def test_model_without_capabilities_writes_what_it_returns(self) -> None:
+        self.assertEqual(self.expected[MODEL], self.predict("--cap-drop", "ALL"))
+
+    def test_model_under_all_restrictions_writes_what_it_returns(self) -> None:
+        restrictions = ("--read-only", "--tmpfs", "/tmp", "--user", "1000:1000", "--cap-drop", "ALL")
+        locked = ("--security-opt", "no-new-privileges")
+        self.assertEqual(self.expected[MODEL], self.predict(*restrictions, *locked))
+
+    def test_private_files_of_another_user_are_read_where_root_runs(self) -> None:
+        private = f"""
+import os, shutil
+for name in ({str(MODEL)!r}, *{SAMPLE[1::2]!r}):
+    copy = shutil.copy(name, "{self.folder}")
+    os.chmod(copy, 0o600)
+    os.chown(copy, 4242, 4242)
+"""
+        flags = (
+            "--volume",
+            f"{self.folder}:{self.folder}",
+            "--volume",
+            f"{TESTS}:{TESTS}:ro",
+            "--entrypoint",
+            "python",
+        )
+        done = docker("run", "--rm", *flags, IMAGE, "-c", private)
+        self.assertEqual(0, done.returncode, done.stderr)
+        files = [f"{self.folder}/{Path(name).name}" for name in (MODEL, SAMPLE[1], SAMPLE[3])]
+        mounts = [word for file in files for word in ("--volume", f"{file}:/mounted/{Path(file).name}:ro")]
+        mounted = [f"/mounted/{Path(file).name}" for file in files]
+        words = ("--model", mounted[0], "--dataset", mounted[1], "--benchmarks", mounted[2])
+        done = self.run_image(tuple(mounts), *words, "--output_dir", self.folder)
+        self.assertEqual(0, done.returncode, done.stderr)
+        (csv,) = self.folder.glob("live_predictions-*.csv")
+        self.assertEqual(self.expected[MODEL], csv.read_text())
+
+
+class ExitTest(ImageTestCase):
+    def test_image_without_arguments_prints_usage_and_exits_2(self) -> None:
+        done = docker("run", "--rm", IMAGE)
+        self.assertEqual(2, done.returncode)
+        self.assertTrue(done.stderr.startswith("usage: predict.py"), done.stderr)
+
+    def test_model_that_raises_exits_1(self) -> None:
+        model = self.model("def predict(live_features): raise ValueError('no such era')")
+        done = self.run_image((), "--model", model, *SAMPLE)
+        self.assertEqual(1, done.returncode, done.stderr)
+        self.assertIn("no such era", done.stderr)
+
+    def test_missing_model_exits_3(self) -> None:
+        done = self.run_image((), "--model", "/nowhere/model.pkl", *SAMPLE)
+        self.assertEqual(3, done.returncode, done.stderr)
+
+    def test_stopped_container_ends_within_5_seconds(self) -> None:
+        for signal, wait in (("SIGTERM", "docker stop"), ("SIGINT", "docker kill")):
+            with self.subTest(signal):
+                status, seconds, log = self.stop_while_predicting(signal)
+                self.assertLess(seconds, 5, wait)
+                self.assertEqual(3, status)
+                self.assertIn(signal, log)
+
+    def stop_while_predicting(self, signal: str) -> tuple[int, float, str]:
+        """Exit status, seconds from the signal to the end, and the log."""
+        model = self.model("def predict(live_features):\n    import time\n    print('asleep')\n    time.sleep(300)")
+        name = f"predict-{uuid.uuid4().hex}"
+        mounts = ("--volume", f"{TESTS}:{TESTS}:ro", "--volume", f"{self.folder}:{self.folder}")
+        docker("run", "--detach", "--name", name, *mounts, IMAGE, "--model", model, *SAMPLE)
+        self.addCleanup(docker, "rm", "--force", name)
+        deadline = time.monotonic() + 60
+        while "asleep" not in docker("logs", name).stdout and time.monotonic() < deadline:
+            time.sleep(0.2)
+        began = time.monotonic()
+        docker("stop", "--time", "30", name) if signal == "SIGTERM" else docker("kill", "--signal", signal, name)
+        status = int(docker("wait", name).stdout)
+        seconds = time.monotonic() - began
+        return status, seconds, docker("logs", name).stderr
+
+
+class ContentTest(unittest.TestCase):
+    def run_inside(self, tests: str, *flags: str) -> None:
+        """Run a file of tests/images/inside in the image; fails with what it said."""
+        with_torch = inspect()["Config"]["Labels"]["numerai_predict.with_torch"]
+        mounts = ("--volume", f"{TESTS}/images/inside:/inside:ro", "--volume", f"{ROOT}/py{VERSION}:/lock:ro")
+        entry = ("--env", f"WITH_TORCH={with_torch}", "--entrypoint", "python")
+        discover = ("-m", "unittest", "discover", "--start-directory", "/inside", "--pattern", tests)
+        done = docker("run", "--rm", *AS_ON_THE_PLATFORM, *mounts, *entry, *flags, IMAGE, *discover)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertRegex(done.stderr, r"Ran [1-9]\d* tests")
+
+    def test_environment_is_the_locked_one_and_nothing_else_is_there(self) -> None:
+        self.run_inside("test_environment.py")
+
+    def test_every_package_works_for_an_ordinary_user_in_a_read_only_container(self) -> None:
+        self.run_inside("test_packages.py", "--read-only", "--tmpfs", "/tmp:exec", "--user", "1000:1000")
+
+    def test_pip_check_says_nothing_that_is_not_explained(self) -> None:
+        check = ("--entrypoint", "/usr/local/bin/pip", IMAGE, "--python", "/venv", "check")
+        done = docker("run", "--rm", *AS_ON_THE_PLATFORM, *check)
+        said = [line for line in done.stdout.splitlines() if line != "No broken requirements found."]
+        self.assertEqual([], [line for line in said if not any(re.fullmatch(known, line) for known in EXPLAINED)])
+        self.assertEqual("", done.stderr)
+
+
+class BuildTest(unittest.TestCase):
+    def test_image_says_what_it_is(self) -> None:
+        found = inspect()
+        config = found["Config"]
+        self.assertEqual(["python", "predict.py"], config["Entrypoint"])
+        self.assertEqual("/", config["WorkingDir"])
+        self.assertIn("GIT_REF=" + config["Labels"]["org.opencontainers.image.revision"], config["Env"])
+        self.assertIn(VERSION, config["Labels"]["org.opencontainers.image.title"])
+        self.assertEqual("amd64", found["Architecture"])
+
+    def test_history_and_environment_hold_no_secret(self) -> None:
+        history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", IMAGE).stdout
+        said = history.splitlines() + inspect()["Config"]["Env"]
+        self.assertGreater(len(said), 10)
+        secret = re.compile(r"(?i)secret|passw|token|credential|api_?key|AKIA|://[^/ ]*:[^/ ]*@")
+        self.assertEqual([], [line for line in said if secret.search(line)])
+
+
+if __name__ == "__main__":
+    unittest.main()
