@@ -19,7 +19,8 @@ import collections, json, sysconfig
 from pathlib import Path
 
 packages = Path(sysconfig.get_path("purelib"))
-kinds, folders = collections.Counter(), collections.Counter()
+kinds = dict.fromkeys(["shared libraries", "bytecode", "sources", "other files"], 0)
+folders = collections.Counter()
 for path in packages.rglob("*"):
     if path.is_file() and not path.is_symlink():
         kind = {".pyc": "bytecode", ".py": "sources"}.get(path.suffix, "other files")
@@ -44,7 +45,7 @@ def compressed(image: str) -> float:
 
 def columns_of(version: str) -> tuple[dict[str, float], dict[str, float]]:
     """Megabytes of one image without its base: totals and kinds of files, and folders of site-packages."""
-    image, base = f"numerai_predict_py_{version.replace('.', '_')}", f"python:{version}-slim"
+    image, base = f"numerai_predict_py_{version.replace('.', '_')}:latest", f"python:{version}-slim"
     command = [DOCKER, "run", "--rm", "--network", "none", "--entrypoint", "python", image, "-c", COUNT]
     kinds, folders = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     totals = {name: measure(image) - measure(base) for name, measure in MEASURES.items()}

@@ -29,11 +29,12 @@ DROPPED = (
 TESTS_KEPT = {"numpy", "torch", "tensorflow", "keras"}
 # The large libraries whose wheels did not patch them after linking; never one in a *.libs folder.
 STRIPPED = (
-    *("tensorflow/libtensorflow_cc.so.2", "tensorflow/libtensorflow_framework.so.2", "jaxlib/libjax_common.so"),
-    *("torch/lib/libtorch_cpu.so", "torch/lib/libtorch_python.so", "llvmlite/binding/libllvmlite.so"),
-    *("catboost/_catboost.so", "polars/polars.abi3.so", "ydf/cc/ydf.so", "pyarrow/lib*.so*"),
-    *("tensorflow/compiler/mlir/stablehlo/stablehlo_extension.so", "ml_dtypes/_ml_dtypes_ext.*.so"),
-    *("curl_cffi/_wrapper.abi3.so", "kiwisolver/_cext.*.so"),
+    *("tensorflow/libtensorflow_cc.so.2", "tensorflow/libtensorflow_framework.so.2"),
+    "tensorflow/compiler/mlir/stablehlo/stablehlo_extension.so",
+    *("jaxlib/libjax_common.so", "jaxlib/xla_extension.so", "jaxlib/mlir/_mlir_libs/*.so"),
+    *("torch/lib/libtorch_cpu.so", "torch/lib/libtorch_python.so", "llvmlite/binding/libllvmlite.so", "ydf/cc/ydf.so"),
+    *("catboost/_catboost.so", "polars/polars.abi3.so", "_polars_runtime_32/*.so", "pyarrow/lib*.so*"),
+    *("ml_dtypes/_ml_dtypes_ext.*.so", "curl_cffi/_wrapper.abi3.so"),
 )
 
 

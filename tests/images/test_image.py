@@ -185,7 +185,7 @@ class ExitTest(ImageTestCase):
 
     def stop_while_predicting(self, signal: str) -> tuple[int, float, str]:
         """Exit status, seconds from the signal to the end, and the log."""
-        model = self.model("def predict(live_features):\n    import time\n    print('asleep')\n    time.sleep(300)")
+        model = self.model("def predict(live_features):\n    import time\n    print('asleep')\n    time.sleep(60)")
         name = f"predict-{uuid.uuid4().hex}"
         mounts = ("--volume", f"{TESTS}:{TESTS}:ro", "--volume", f"{self.folder}:{self.folder}")
         docker("run", "--detach", "--name", name, *mounts, IMAGE, "--model", model, *SAMPLE)
@@ -215,7 +215,7 @@ class ContentTest(unittest.TestCase):
         self.run_inside("test_environment.py")
 
     def test_every_package_works_for_an_ordinary_user_in_a_read_only_container(self) -> None:
-        self.run_inside("test_packages.py", "--read-only", "--tmpfs", "/tmp:exec", "--user", "1000:1000")
+        self.run_inside("test_packages.py", "--read-only", "--tmpfs", "/tmp", "--user", "1000:1000")
 
     def test_pip_check_says_nothing_that_is_not_explained(self) -> None:
         check = ("--entrypoint", "/usr/local/bin/pip", IMAGE, "--python", "/venv", "check")
