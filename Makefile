@@ -66,7 +66,8 @@ test_predict: build_shell ## run the unit tests in the shell container
 	$(DOCKER) run --rm --volume "$(CURDIR):$(CURDIR):ro" --workdir "$(CURDIR)" $(SHELL_IMAGE):latest $(UNIT_TESTS)
 
 $(TAGS:%=test_%): test_%: build_% ## build the image of one version, run both sample models in it, test it
-	DOCKER=$(DOCKER) IMAGE=$(IMAGE)_$*:latest VERSION=$(subst _,.,$*) $(PYTHON) -m unittest tests.images.test_image
+	DOCKER=$(DOCKER) PLATFORM=$(PLATFORM) IMAGE=$(IMAGE)_$*:latest VERSION=$(subst _,.,$*) \
+	  $(PYTHON) -m unittest tests.images.test_image
 
 bench_images: build_$(subst .,_,$(VERSION)) $(VENV)/predict.done ## cold start of the sample model beside the original's pinned set
 	DOCKER=$(DOCKER) $(VENV)/predict/bin/python tests/images/bench_images.py --version $(VERSION)
