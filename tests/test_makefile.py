@@ -52,4 +52,5 @@ class MakefileTest(unittest.TestCase):
         pushed = re.findall(r"push 127\.0\.0\.1:5000/numerai_predict_py_3_11:(\S+)", done.stdout)
         self.assertEqual(2, len(pushed))
         self.assertEqual("latest", pushed[0])
-        self.assertIn("push ghcr.io/numerai/numerai_predict_py_3_11:stable\n", make("--dry-run", "push_stable_3_11").stdout)
+        stable = make("--dry-run", "push_stable_3_11").stdout
+        self.assertIn("push ghcr.io/numerai/numerai_predict_py_3_11:stable\n", stable)
