@@ -6,6 +6,7 @@ process, check what it returned, deliver the predictions, report. What the story
 
 import argparse
 import contextlib
+import dataclasses
 import faulthandler
 import io
 import logging
@@ -24,14 +25,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
-from numerai_predict import arguments, datasets, transfer
+from numerai_predict import answers, arguments, datasets, secrecy, transfer
 from numerai_predict.channel import ChildChannel, Message
-from numerai_predict.diagnosis import diagnose, other_file
+from numerai_predict.diagnosis import diagnose, other_file, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
 from numerai_predict.lazy import lazy_import
 from numerai_predict.pickles import PickleFacts, look
 from numerai_predict.report import RunReport, hide_queries, without_query
-from numerai_predict.sandbox import Limits, Outcome, run_limited
+from numerai_predict.sandbox import PROMISES, Limits, Outcome, Stop, run_limited
 from numerai_predict.summary import explain, git_ref, reproduce_command, summarize
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def main(args: argparse.Namespace) -> int:
 
 def run(args: argparse.Namespace, report: RunReport) -> None:
     """Fetch, run in the child, check, deliver; fills the report on the way and raises Fault where the way ends."""
+    exposed = secrecy.hide(arguments.secrets_in(sys.argv[1:]))
     output_dir = Path(args.output_dir)
     fetched: dict[str, PickleFacts] = {}
     report.model["path"] = without_query(args.model) if arguments.is_url(args.model) else args.model
@@ -102,9 +104,15 @@ def run(args: argparse.Namespace, report: RunReport) -> None:
         limits = Limits(wall_s=args.time_limit or None, memory_bytes=args.memory_limit or None)
         try:
             outcome = run_limited([sys.executable, os.path.abspath(__file__), CHILD_MODE], limits, provide)
+        except FileNotFoundError as error:
+            message = f"There is no place for the model's temporary folder: {error.strerror}."
+            raise Fault(Code.OUTPUT_NOT_WRITTEN, message, "In a read-only container, add --tmpfs /tmp.") from error
         finally:
             datasets.abandon()
+    if outcome.answer is not None and (refusal := answers.refusal(outcome.answer, outcome.payload)):
+        outcome = dataclasses.replace(outcome, stopped=Stop.HANDOVER, refusal=refusal, answer=None, payload=b"")
     note_outcome(outcome, report)
+    note_confinement(outcome, exposed, report)
     if fault := diagnose(outcome, fetched.get("model"), args.strict):
         raise fault
     for warning in report.predictions["warnings"]:
@@ -217,11 +225,15 @@ def look_at(model: Path, report: RunReport) -> PickleFacts:
 
 def run_model() -> NoReturn:
     """The child process: whatever the model does, answer the parent with plain data and leave."""
+    from numerai_predict.confinement import confine
     from numerai_predict.tracebacks import describe_exception
 
     channel = ChildChannel.from_stdin()
-    faulthandler.register(signal.SIGUSR2)  # The parent asks so where we are when the time is up.
-    answer: Message = {}
+    terms, crash_log = channel.terms()
+    faulthandler.enable(crash_log)
+    faulthandler.register(signal.SIGUSR2, crash_log)  # The parent asks so where we are when the time is up.
+    channel.admit(confine(terms))
+    answer: Message = {"hosts": []}
     csv = b""
     try:
         csv = predict_and_check(channel, answer)
@@ -241,8 +253,10 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
 
     from numerai_predict import predictions as checks
     from numerai_predict.callables import count_arguments, optional_second_argument
+    from numerai_predict.confinement import explain_network_errors
 
     hide_the_runtime()
+    explain_network_errors(answer["hosts"])
     reply, file = channel.request("model")
     channel.announce("loading")
     with file:
@@ -416,8 +430,30 @@ def note_outcome(outcome: Outcome, report: RunReport) -> None:
     report.model["parameters"] = answer.get("parameters")
     for name, facts in answer.get("data", {}).items():
         report.data[name].update(facts)
+    if warning := too_slow_for_one_cpu(outcome):
+        report.usage["warning"] = warning
+        logging.warning(warning)
+    if outcome.dropped_log_bytes:
+        shown = f"{outcome.limits.log_bytes:,} bytes"
+        logging.warning("Of what the model printed, the first %s are shown", shown)
     report.predictions = dict(answer.get("predictions", {}))
     report.predictions.update({key: answer.get(key, []) for key in ("failures", "warnings", "notices")})
+
+
+def note_confinement(outcome: Outcome, exposed: str, report: RunReport) -> None:
+    """Take into the report which promises about the model hold on this machine, and warn of those that do not.
+
+    `exposed` says why our secrets could not be hidden, if so.
+    """
+    if outcome.broken is None:
+        return
+    broken = {**outcome.broken, **({"secrets": exposed} if exposed else {})}
+    report.runtime["confinement"] = {
+        "kept": [promise for promise in PROMISES if promise not in broken],
+        "broken": [{"promise": promise, "reason": reason} for promise, reason in broken.items()],
+    }
+    for promise, reason in broken.items():
+        logging.warning("It cannot be promised here that the model %s: %s", PROMISES[promise], reason)
 
 
 def set_up_logging(debug: bool) -> None:

@@ -25,6 +25,9 @@ SIZE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 SIZE_UNITS |= {f"{unit}ib": factor for unit, factor in SIZE_UNITS.items() if unit}
 SIZE_UNITS |= {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
+# What is shorter is no signature, and may stand in any command line.
+SHORTEST_SECRET = 8
+
 
 class Parser(argparse.ArgumentParser):
     """Raises Fault for a wrong command line instead of printing a page and exiting."""
@@ -79,6 +82,17 @@ def report_path(argv: Sequence[str] | None) -> Path | None:
     except Fault:
         return None
     return path if isinstance(path, Path) else None
+
+
+def secrets_in(argv: Sequence[str]) -> list[str]:
+    """What no process but ours may see of a right command line: signatures and passwords of its URLs, form fields."""
+    parser = Parser(add_help=False)
+    for flag in ("--model", "--post_url", "--post_data"):
+        parser.add_argument(flag, default="")
+    given = parser.parse_known_args(argv)[0]
+    urls = [urlsplit(value) for value in (given.model, given.post_url) if is_url(value)]
+    parts = [given.post_data, *(part for url in urls for part in (url.query, url.netloc.rpartition("@")[0]))]
+    return [part for part in parts if len(part) >= SHORTEST_SECRET]
 
 
 def refuse(fault: Fault, argv: Sequence[str] | None) -> NoReturn:

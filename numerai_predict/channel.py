@@ -86,12 +86,30 @@ class ChildChannel:
             os.dup2(nothing.fileno(), 0)
         return cls(connection)
 
+    def terms(self) -> tuple[Message, int]:
+        """Ask on what terms to confine ourselves; comes with a descriptor to write a crash's traceback to."""
+        return self._ask("terms")
+
+    def admit(self, broken: dict[str, str]) -> None:
+        """Tell the parent which promises do not hold here, each with the reason; to be said once."""
+        self._send(encode({"broken": broken}))
+
     def announce(self, phase: str) -> None:
         """Tell the parent which phase begins."""
         self._send(encode({"phase": phase}))
 
     def request(self, need: str) -> tuple[Message, BinaryIO]:
         """Ask the parent for an open file by name; waits until it is there."""
+        reply, descriptor = self._ask(need)
+        return reply, os.fdopen(descriptor, "rb")
+
+    def answer(self, message: Message, payload: bytes = b"") -> None:
+        """Send the result, signed with the nonce, which the parent reveals only now that the model has run."""
+        reply, nothing = self.request("nonce")
+        nothing.close()
+        self._send(encode({"answer": message, "nonce": reply["nonce"]}, payload))
+
+    def _ask(self, need: str) -> tuple[Message, int]:
         self._send(encode({"need": need}))
         try:
             data, descriptors, _, _ = socket.recv_fds(self._connection, MAX_HEADER_BYTES, maxfds=1)
@@ -99,13 +117,8 @@ class ChildChannel:
             os._exit(LINE_LOST)
         if not descriptors:
             os._exit(LINE_LOST)
-        return json.loads(data), os.fdopen(descriptors[0], "rb")
-
-    def answer(self, message: Message, payload: bytes = b"") -> None:
-        """Send the result, signed with the nonce, which the parent reveals only now that the model has run."""
-        reply, nothing = self.request("nonce")
-        nothing.close()
-        self._send(encode({"answer": message, "nonce": reply["nonce"]}, payload))
+        os.set_inheritable(descriptors[0], False)
+        return json.loads(data), descriptors[0]
 
     def _send(self, data: bytes) -> None:
         if os.getpid() != self._owner:

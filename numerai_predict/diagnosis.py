@@ -5,12 +5,13 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
+from numerai_predict.arguments import TIME_LIMIT_S
 from numerai_predict.channel import LINE_LOST
 from numerai_predict.faults import Code, Fault
 from numerai_predict.pickles import PickleFacts
 from numerai_predict.sandbox import Outcome, Stop
+from numerai_predict.tracebacks import crash_site, without_our_frames
 
 LOADING = "loading"
 CHECKING = "checking"
@@ -28,10 +29,21 @@ def diagnose(outcome: Outcome, facts: PickleFacts | None, strict: bool = False) 
     if facts is None:
         return _never_began(outcome)
     return (
-        _raised(outcome, facts)
+        _killed_by_kernel(outcome)
+        or _raised(outcome, facts)
         or _died(outcome)
         or _findings(outcome, "failures")
         or (_findings(outcome, "warnings") if strict else None)
+    )
+
+
+def too_slow_for_one_cpu(outcome: Outcome) -> str | None:
+    """The warning that a model only made it in time because it had more CPUs than the platform's one."""
+    if not outcome.wall_s <= TIME_LIMIT_S < outcome.cpu_s:
+        return None
+    return (
+        f"The model computed for {outcome.cpu_s:.0f} seconds in {outcome.wall_s:.0f} seconds of wall time; "
+        f"on the platform's one CPU it would not be done after {TIME_LIMIT_S:.0f}."
     )
 
 
@@ -58,16 +70,23 @@ _FILE_HINTS = (
 
 def _stopped(outcome: Outcome) -> Fault | None:
     limits, where = outcome.limits, f"while {outcome.phase}"
+    trace = outcome.trace or outcome.log_tail
     if outcome.stopped is Stop.MEMORY and limits.memory_bytes is not None:
-        used = f"{_mib(outcome.peak_memory_bytes)} of {_mib(limits.memory_bytes)} MiB"
-        return Fault(Code.OUT_OF_MEMORY, f"The model used {used} of memory {where} and was stopped.")
+        used = f"{_mib(outcome.peak_memory_bytes)} of {_mib(limits.memory_bytes)} MiB of memory"
+        return Fault(Code.OUT_OF_MEMORY, f"The model used {used}{_container(outcome)} {where} and was stopped.")
     if outcome.stopped is Stop.TIME and limits.wall_s is not None:
         busy = f"{outcome.cpu_s:.0f} of them computing"
         return Fault(
             Code.TIMEOUT,
-            f"The model took more than {limits.wall_s:g} seconds ({busy}) and was stopped {where}.",
-            trace=_without_our_frames(outcome.log_tail),
+            f"The model took more than {limits.wall_s:g} seconds ({busy}) and was stopped {where}{crash_site(trace)}.",
+            trace=without_our_frames(trace),
         )
+    if outcome.stopped is Stop.PROCESSES:
+        message = f"The model had more than {limits.processes} processes {where} and was stopped."
+        return Fault(Code.TOO_MANY_PROCESSES, message)
+    if outcome.stopped is Stop.DISK:
+        message = f"The model wrote more than {_mib(limits.disk_bytes)} MiB of files {where} and was stopped."
+        return Fault(Code.DISK_FULL, message)
     if outcome.stopped is Stop.HANDOVER:
         return Fault(Code.BAD_HANDOVER, f"The model's process was stopped {where}: it sent {outcome.refusal}.")
     return None
@@ -77,6 +96,21 @@ def _never_began(outcome: Outcome) -> Fault:
     trace = (outcome.answer or {}).get("exception", {}).get("trace") or outcome.log_tail
     message = f"The model's process ended with status {outcome.status} before it was given the model."
     return Fault(Code.INTERNAL_ERROR, message, "See the traceback: are the packages installed?", trace)
+
+
+def _killed_by_kernel(outcome: Outcome) -> Fault | None:
+    """The kernel's own choice of a process to end when memory ran out: the model, or one that it started."""
+    raised = (outcome.answer or {}).get("exception")
+    if not outcome.oom_kills or not (raised or (outcome.answer is None and outcome.status == -signal.SIGKILL)):
+        return None
+    victim = "a process that the model had started" if raised else "the model's process"
+    used = f"it was last seen to use {_mib(outcome.peak_memory_bytes)} MiB{_container(outcome)}"
+    message = f"The kernel ran out of memory and killed {victim} while {outcome.phase}; {used}."
+    return Fault(Code.OUT_OF_MEMORY, message, trace=raised["trace"] if raised else "")
+
+
+def _container(outcome: Outcome) -> str:
+    return f" (the container has {_mib(outcome.container_bytes)} MiB)" if outcome.container_bytes else ""
 
 
 def _died(outcome: Outcome) -> Fault | None:
@@ -97,12 +131,13 @@ def _died(outcome: Outcome) -> Fault | None:
             f"The model's process was killed (SIGKILL) while {outcome.phase}, and not by this runtime.",
             "This is most often the machine running out of memory: give the container more, or use less.",
         )
+    trace = outcome.trace or outcome.log_tail
     sent = name not in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTRAP", "SIGSYS")
     return Fault(
         Code.MODEL_CRASHED,
-        f"The model's process died of {name} while {outcome.phase}.",
+        f"The model's process died of {name} while {outcome.phase}{crash_site(trace)}.",
         "Somebody sent that signal: the model itself, or one who stops processes on this machine." if sent else None,
-        _without_our_frames(outcome.log_tail),
+        without_our_frames(trace),
     )
 
 
@@ -145,7 +180,8 @@ def _raised(outcome: Outcome, facts: PickleFacts) -> Fault | None:
         return None
     raised = _Raised(outcome.phase, **{**report, "kinds": tuple(report["kinds"])})
     if raised.phase == CHECKING and "MemoryError" not in raised.kinds:
-        return Fault(Code.INTERNAL_ERROR, f"Checking the predictions raised {raised.said}.", trace=raised.trace)
+        message = f"What the model returned cannot be checked: that raised {raised.said}."
+        return Fault(Code.BAD_HANDOVER, message, trace=raised.trace)
     for explain in (*(_LOADING if raised.phase == LOADING else ()), *_ANY_PHASE):
         if fault := explain(raised, facts):
             fault.trace = raised.trace
@@ -153,6 +189,8 @@ def _raised(outcome: Outcome, facts: PickleFacts) -> Fault | None:
     code = Code.LOAD_FAILED if raised.phase == LOADING else Code.MODEL_RAISED
     second = answer.get("optional_second")
     aside = f"; its parameter {second!r} was given the benchmark models" if second else ""
+    if hosts := answer.get("hosts"):
+        aside += f"; before that it tried to reach {', '.join(hosts)}, and a model has no internet access"
     return Fault(code, f"{_subject(raised)} raised {raised.said}{raised.where}{aside}.", trace=raised.trace)
 
 
@@ -310,7 +348,15 @@ def _network(raised: _Raised, facts: PickleFacts) -> Fault | None:
 def _file(raised: _Raised, facts: PickleFacts) -> Fault | None:
     if raised.kind == "FileNotFoundError":
         return Fault(Code.MISSING_FILE, f"The model opens a file that is not here ({raised.said}){raised.where}.")
+    if re.match(_ERRNO.format("28|27|122"), raised.message):
+        return Fault(Code.DISK_FULL, f"{_subject(raised)} found no room for a file ({raised.said}){raised.where}.")
+    if re.match(_ERRNO.format("1|13|30"), raised.message) and raised.message.endswith("'"):
+        return Fault(Code.FILE_DENIED, f"The model opens a file that it may not open ({raised.said}){raised.where}.")
     return None
+
+
+# ENOSPC, EFBIG, EDQUOT or EPERM, EACCES, EROFS, as OSError writes them, with the path behind if there is one.
+_ERRNO = r"\[Errno ({})\] "
 
 
 _Explain = Callable[[_Raised, PickleFacts], Fault | None]
@@ -320,15 +366,6 @@ _ANY_PHASE: tuple[_Explain, ...] = (
 _LOADING: tuple[_Explain, ...] = (
     *(_exited, _memory, _python_version, _cuda, _missing_module, _missing_attribute, _library_skew, _damaged),
 )
-
-
-def _without_our_frames(log: str) -> str:
-    """What faulthandler wrote, without the lines about the runtime itself and the page of extension modules."""
-    return "".join(line for line in log.splitlines(keepends=True) if not _NOISE.match(line))
-
-
-_ROOT = re.escape(str(Path(__file__).resolve().parent.parent))
-_NOISE = re.compile(rf'\s*File "{_ROOT}/(predict|numerai_predict/\w+)\.py"|Extension modules: ')
 
 
 def _signal_name(number: int) -> str:

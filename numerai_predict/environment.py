@@ -9,9 +9,9 @@ from pathlib import Path
 # PYTHONPATH is missing on purpose: a model that needs it works here and fails on the platform.
 ALLOWED_NAMES = frozenset(
     {
-        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "LD_LIBRARY_PATH"),
+        *("PATH", "LANG", "LANGUAGE", "TZ", "TERM", "LD_LIBRARY_PATH"),
         *("DYLD_LIBRARY_PATH", "LD_PRELOAD", "MALLOC_ARENA_MAX", "PYTHONHASHSEED", "PYTHONWARNINGS"),
-        *("PYTHONDONTWRITEBYTECODE", "MPLCONFIGDIR", "MPLBACKEND", "CUDA_VISIBLE_DEVICES"),
+        *("PYTHONDONTWRITEBYTECODE", "MPLBACKEND", "CUDA_VISIBLE_DEVICES"),
     }
 )
 ALLOWED_PREFIXES = (
@@ -23,11 +23,21 @@ THREAD_VARIABLES = (
     *("NUMEXPR_NUM_THREADS", "NUMEXPR_MAX_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"),
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "LOKY_MAX_CPU_COUNT"),
 )
+# Where libraries write by themselves; numba cannot be imported where it finds no place for its cache.
+FOLDER_VARIABLES = ("HOME", "TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
+# getpass.getuser() raises KeyError for a user without a name.
+USER_VARIABLES = ("USER", "LOGNAME")
+# Libraries that would try again for half a minute to reach a network that the model does not have.
+OFFLINE = dict.fromkeys(
+    ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TABPFN_DISABLE_TELEMETRY", "DO_NOT_TRACK"),
+    "1",
+)
 CGROUP = Path("/sys/fs/cgroup")
 
 
-def model_environment(environ: Mapping[str, str], cpus: int) -> dict[str, str]:
-    """What the model's process gets of `environ`: no secrets, and thread counts for `cpus` CPUs unless set.
+def model_environment(environ: Mapping[str, str], cpus: int, folder: Path) -> dict[str, str]:
+    """What the model's process gets of `environ`: no secrets, thread counts for `cpus` CPUs unless set, and `folder`
+    to write to.
 
     A library that counts the host's cores inside a 1-CPU container is up to 90 times slower (dmlc/xgboost#7653).
     """
@@ -37,7 +47,8 @@ def model_environment(environ: Mapping[str, str], cpus: int) -> dict[str, str]:
     threads = {name: str(cpus) for name in THREAD_VARIABLES}
     # What the model printed before a crash, and where it crashed, must reach the log.
     diagnostics = {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
-    return {**threads, **diagnostics, **allowed}
+    place = {**dict.fromkeys(FOLDER_VARIABLES, str(folder)), **dict.fromkeys(USER_VARIABLES, "model")}
+    return {**threads, **diagnostics, **OFFLINE, **allowed, **place}
 
 
 def available_cpus(cgroup: Path = CGROUP) -> int:

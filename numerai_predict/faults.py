@@ -93,6 +93,17 @@ class Code(Enum):
         "The model opens a file that does not exist here.",
         "Carry the file's content inside the pickle, as a global or a closure of predict.",
     )
+    FILE_DENIED = (
+        Blame.MODEL,
+        "The model opens a file that it may not open: it may write only to its temporary folder.",
+        "Write to tempfile.gettempdir() if the model must write at all, and carry what it reads inside the pickle.",
+    )
+    DISK_FULL = (
+        Blame.MODEL,
+        "The model wrote more than fits into its temporary folder, or into shared memory.",
+        "Keep what the model computes in memory, and write less. Docker gives processes 64 MB of shared memory: "
+        "use threads, or n_jobs=1.",
+    )
     NETWORK_USED = (
         Blame.MODEL,
         "The model tried to reach the network, which models may not.",
@@ -119,10 +130,15 @@ class Code(Enum):
         "The model took longer than it may.",
         "Make the model smaller, or precompute what does not depend on the live data.",
     )
+    TOO_MANY_PROCESSES = (
+        Blame.MODEL,
+        "The model started more processes than it may.",
+        "Use no more workers than there are CPUs (n_jobs=1 is fastest on the platform), and let them end.",
+    )
     BAD_HANDOVER = (
         Blame.MODEL,
         "The model's process handed over something else than predictions.",
-        "Leave standard input and open file descriptors of the process alone, and return fewer rows.",
+        "Return a plain DataFrame with fewer rows; leave standard input, open file descriptors and pandas alone.",
     )
 
     RETURNED_NOTHING = (Blame.MODEL, "The model returned None.", "End predict with a return statement.")

@@ -10,6 +10,8 @@ import sys
 import threading
 from typing import Any
 
+from numerai_predict import secrecy
+
 NO_NETWORK = "the Numerai API cannot be reached; is there a network?"
 
 
@@ -70,6 +72,7 @@ def leave_with_parent() -> None:
 
 def main() -> None:
     """Answer on stdout; whatever numerapi prints goes to stderr."""
+    secrecy.hide([])  # The model, which may run as the same user, starts meanwhile.
     threading.Thread(target=leave_with_parent, daemon=True).start()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

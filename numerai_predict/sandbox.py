@@ -8,26 +8,44 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from numerai_predict.cgroups import MemoryGroup
 from numerai_predict.channel import Decoder, Message, ProtocolError, encode
 from numerai_predict.environment import available_cpus, model_environment
-from numerai_predict.processes import ProcessTree
+from numerai_predict.processes import ProcessTree, adopt_orphans
+from numerai_predict.quarters import Quarters
+from numerai_predict.relay import Relay, read_now
 
 POLL_SECONDS = 0.02
+DISK_POLL_SECONDS = 1.0
 # A program that has answered has nothing left to do; it gets this long to leave.
 LEAVE_SECONDS = 5.0
 DRAIN_SECONDS = 1.0
 LAST_WORDS_SECONDS = 0.3
 MAX_PHASES = 50
-CHUNK_BYTES = 1 << 16
-KEPT_LOG_BYTES = 16_000
+MAX_REASON = 500
+MAX_TRACE_BYTES = 100_000
+# Of the container's memory, for what is not counted: the parent has to stop a program before the kernel does.
+SPARE_SHARE = 0.05
+
+# What a program that confines itself does whatever it tries, by the names that the report has for it.
+PROMISES = {
+    "network": "opens no internet socket",
+    "secrets": "reads nothing of the runtime's memory, arguments and environment",
+    "parent": "sends the runtime no signal and changes none of its limits",
+    "files": "writes only to a folder of its own and to shared memory",
+    "user": "runs as an ordinary user",
+    "memory": "is ended before the runtime when memory runs out",
+    "processes": "leaves no process behind",
+}
 
 
 class Stop(Enum):
@@ -35,16 +53,23 @@ class Stop(Enum):
 
     TIME = "time"
     MEMORY = "memory"
+    DISK = "disk"
+    PROCESSES = "processes"
     HANDOVER = "handover"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the program may use: seconds of wall time and bytes of memory of its process tree (None: no limit)."""
+    """What the program may use: seconds of wall time, bytes of memory of its process tree (None: no limit), processes
+    at a time, bytes in its folder, in its answer and in our log.
+    """
 
     wall_s: float | None = None
     memory_bytes: int | None = None
+    processes: int = 400
+    disk_bytes: int = 4 << 30
     answer_bytes: int = 64 << 20
+    log_bytes: int = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -52,6 +77,9 @@ class Outcome:
     """How the program ended: its answer if it signed one, its exit status (-N: signal N), and what it used.
 
     `wall_s` is the sum of its phases; `waited_s`, in which it waited for what it had asked for, comes on top.
+    `trace` is what its faulthandler wrote. `broken` names the promises that did not hold, each with the reason; None
+    if it ended before it confined itself. `oom_kills` counts the processes that the kernel ended in our container
+    meanwhile for want of memory. `container_bytes` is the container's memory where that is less than the limit.
     """
 
     status: int
@@ -67,19 +95,52 @@ class Outcome:
     log_tail: str
     limits: Limits
     refusal: str = ""
+    trace: str = ""
+    dropped_log_bytes: int = 0
+    oom_kills: int = 0
+    container_bytes: int | None = None
+    broken: Mapping[str, str] | None = None
 
 
 def run_limited(argv: Sequence[str], limits: Limits, provide: Callable[[str], Path]) -> Outcome:
-    """Run `argv` to its end and tell how it went.
+    """Run `argv` to its end and tell how it went; nothing of it is left then, neither a process nor a file.
 
-    The program starts at once, with a clean environment and a message channel as its standard input. What it asks
-    for by name comes from `provide`, which is called in a thread, once for each name; the time it takes does not
-    count. Whatever `provide` raises ends the program and is raised here.
+    The program starts at once, with a clean environment, in a folder of its own, as a user of its own if we are root,
+    and with a message channel as its standard input. There it can ask for the `terms` on which it has to confine
+    itself (confinement.py). What else it asks for by name comes from `provide`, which is called in a thread, once for
+    each name; the time it takes does not count. Whatever `provide` raises ends the program and is raised here. Raises
+    OSError if there is no place for a folder.
     """
-    with _Run(argv, limits, provide) as run:
+    run = None
+    try:
+        with _undisturbed():
+            run = _Run(argv, limits, provide)
         while not run.ended():
             run.step()
         return run.outcome()
+    finally:
+        if run is not None:
+            with _undisturbed():
+                run.close()
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM for the moment: what their handlers raise would leave something behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = {
+        number: signal.signal(number, lambda which, _: held.append(which)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for which in held:
+            os.kill(os.getpid(), which)
 
 
 @dataclass
@@ -88,6 +149,7 @@ class _Conversation:
 
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
     asked: set[str] = field(default_factory=set)
+    broken: dict[str, str] | None = None
     answer: Message | None = None
     payload: bytes = b""
 
@@ -128,11 +190,14 @@ class _Run:
     """One program under way: its process, its channel and its output."""
 
     def __init__(self, argv: Sequence[str], limits: Limits, provide: Callable[[str], Path]) -> None:
-        self._limits = limits
+        self._group = MemoryGroup.ours()
+        self._oom_kills_before = self._group.oom_kills() if self._group else 0
+        self._limits, self._container_bytes = _within_container(limits, self._group)
         self._provide = provide
         self._conversation = _Conversation()
         self._decoder = Decoder(limits.answer_bytes)
-        self._log = bytearray()
+        self._relay = Relay(limits.log_bytes)
+        self._trace = bytearray()
         self._stopped: Stop | None = None
         self._refusal = ""
         self._exit: tuple[int, float] | None = None
@@ -140,46 +205,74 @@ class _Run:
         self._pool = ThreadPoolExecutor(thread_name_prefix="provide")
         self._clock = _Clock()
         self._leave_by = float("inf")
+        self._next_look_at_disk = time.monotonic() + DISK_POLL_SECONDS
+        self._broken = _broken_by_the_system(self._group)
+        self._quarters = Quarters()
         self._channel, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = self._start(argv, theirs.fileno())
+        self._tree = ProcessTree(self._process.pid, self._group)
+        self._fetched, self._tell_fetched = socket.socketpair()
+        self._trace_source, self._trace_target = os.pipe()
+        self._selector = selectors.DefaultSelector()
+        self._listen_to(self._channel.fileno(), self._hear)
+        self._listen_to(self._fetched.fileno(), self._hand_over)
+        self._listen_to(self._trace_source, self._note_trace)
+        for pipe, target in ((self._process.stdout, sys.stdout), (self._process.stderr, sys.stderr)):
+            source = cast(BinaryIO, pipe).fileno()
+            os.set_blocking(source, False)
+            self._listen_to(source, self._relay.handler(source, target))
+
+    def _start(self, argv: Sequence[str], channel: int) -> "subprocess.Popen[bytes]":
+        quarters = self._quarters
+        if quarters.why_no_user:
+            self._broken["user"] = f"the model runs as root: {quarters.why_no_user}"
+        identity: dict[str, Any] = {}
+        if quarters.user is not None:
+            identity = {"user": quarters.user, "group": quarters.user, "extra_groups": []}
+        try:
+            return subprocess.Popen(
                 argv,
-                stdin=theirs.fileno(),
+                stdin=channel,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=model_environment(os.environ, available_cpus()),
+                env=model_environment(os.environ, available_cpus(), quarters.folder),
+                cwd=quarters.folder,
                 start_new_session=True,
+                **identity,
             )
-        self._tree = ProcessTree(self._process.pid)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._channel, selectors.EVENT_READ, self._hear)
-        self._fetched, self._tell_fetched = socket.socketpair()
-        self._selector.register(self._fetched, selectors.EVENT_READ, self._hand_over)
-        for pipe, relay in ((self._process.stdout, sys.stdout), (self._process.stderr, sys.stderr)):
-            source = cast(BinaryIO, pipe)
-            os.set_blocking(source.fileno(), False)
-            self._selector.register(source, selectors.EVENT_READ, _relay(source, relay, self._log))
+        except OSError:
+            quarters.remove()
+            raise
 
-    def __enter__(self) -> "_Run":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """End what is left of the program and remove what it wrote."""
         self._end()
         self._selector.close()
         for end in (self._channel, self._fetched, self._tell_fetched):
             end.close()
         for pipe in (self._process.stdout, self._process.stderr):
             cast(BinaryIO, pipe).close()
+        os.close(self._trace_source)
+        self._close_trace_target()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._quarters.remove()
 
     def step(self) -> None:
         """Listen for one poll interval, hand over what has come, and hold the program to its limits."""
         self._listen(POLL_SECONDS)
+        limits = self._limits
         memory = self._tree.memory_bytes()
-        if self._limits.memory_bytes is not None and memory > self._limits.memory_bytes:
+        if limits.memory_bytes is not None and memory > limits.memory_bytes:
             self._stop(Stop.MEMORY)
-        elif self._limits.wall_s is not None and self._clock.used_s() > self._limits.wall_s:
+        elif self._tree.count() > limits.processes:
+            self._stop(Stop.PROCESSES)
+        elif limits.wall_s is not None and self._clock.used_s() > limits.wall_s:
             self._stop(Stop.TIME)
+        elif time.monotonic() > self._next_look_at_disk:
+            if self._quarters.used_bytes() > limits.disk_bytes:
+                self._stop(Stop.DISK)
+            self._next_look_at_disk = time.monotonic() + DISK_POLL_SECONDS
 
     def ended(self) -> bool:
         """Whether the program is gone, or has been told to go."""
@@ -199,6 +292,7 @@ class _Run:
         assert self._exit is not None
         status, cpu_s = self._exit
         conversation = self._conversation
+        told = conversation.broken
         return Outcome(
             status=status,
             stopped=self._stopped,
@@ -208,15 +302,20 @@ class _Run:
             wall_s=self._clock.used_s(),
             phases=dict(self._clock.phases),
             waited_s=self._clock.waited_s,
-            cpu_s=cpu_s,
+            cpu_s=cpu_s + self._tree.orphans_cpu_s,
             peak_memory_bytes=self._tree.peak_memory_bytes,
-            log_tail=self._log.decode(errors="replace"),
+            log_tail=self._relay.tail,
             limits=self._limits,
             refusal=self._refusal,
+            trace=self._trace.decode(errors="replace"),
+            dropped_log_bytes=self._relay.dropped_bytes,
+            oom_kills=self._group.oom_kills() - self._oom_kills_before if self._group else 0,
+            container_bytes=self._container_bytes,
+            broken=None if told is None else {**told, **self._broken},
         )
 
     def _hear(self) -> bool:
-        data = _read(self._channel.fileno())
+        data = read_now(self._channel.fileno())
         if not data:
             return data is None
         try:
@@ -232,6 +331,10 @@ class _Run:
         match message:
             case {"phase": str(phase)} if len(self._clock.phases) < MAX_PHASES:
                 self._clock.enter(phase[:40])
+            case {"broken": dict(broken)} if self._conversation.broken is None:
+                self._conversation.broken = {
+                    name: str(broken[name])[:MAX_REASON] for name in PROMISES if name in broken
+                }
             case {"need": str(name)} if name not in self._conversation.asked and self._fetch is None:
                 self._conversation.asked.add(name)
                 self._serve(name)
@@ -244,11 +347,23 @@ class _Run:
 
     def _serve(self, name: str) -> None:
         if name == "nonce":
-            self._reply({"nonce": self._conversation.nonce}, Path(os.devnull))
+            with open(os.devnull, "rb") as nothing:
+                self._reply({"nonce": self._conversation.nonce}, nothing.fileno())
+        elif name == "terms":
+            self._reply(self._terms(), self._trace_target)
+            self._close_trace_target()
         else:
             self._clock.wait(True)
             self._fetch = self._pool.submit(self._provide, name)
             self._fetch.add_done_callback(self._wake)
+
+    def _terms(self) -> Message:
+        return {
+            "parent": os.getpid(),
+            "folder": str(self._quarters.folder),
+            "memory_bytes": self._limits.memory_bytes,
+            "file_bytes": self._limits.disk_bytes,
+        }
 
     def _wake(self, _: Future[Path]) -> None:
         with contextlib.suppress(OSError):  # The run may have ended meanwhile.
@@ -260,12 +375,23 @@ class _Run:
         if fetch is not None:
             self._clock.wait(False)
             path = fetch.result()
-            self._reply({"name": path.name}, path)
+            with open(path, "rb") as file:
+                self._reply({"name": path.name}, file.fileno())
         return True
 
-    def _reply(self, message: Message, path: Path) -> None:
-        with open(path, "rb") as file, contextlib.suppress(OSError):
-            socket.send_fds(self._channel, [encode(message)], [file.fileno()])
+    def _reply(self, message: Message, descriptor: int) -> None:
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._channel, [encode(message)], [descriptor])
+
+    def _note_trace(self) -> bool:
+        data = read_now(self._trace_source)
+        self._trace += (data or b"")[: MAX_TRACE_BYTES - len(self._trace)]
+        return data != b""
+
+    def _close_trace_target(self) -> None:
+        if self._trace_target >= 0:
+            os.close(self._trace_target)
+            self._trace_target = -1
 
     def _stop(self, reason: Stop) -> None:
         if self._conversation.answer is None:
@@ -288,6 +414,9 @@ class _Run:
         while (left := enough - time.monotonic()) > 0:
             self._listen(left)
 
+    def _listen_to(self, source: int, handle: Callable[[], bool]) -> None:
+        self._selector.register(source, selectors.EVENT_READ, handle)
+
     def _listen(self, seconds: float) -> bool:
         """Handle what comes within that time; false if nothing did."""
         ready = self._selector.select(seconds)
@@ -303,28 +432,24 @@ class _Run:
             pass
 
 
-def _relay(source: BinaryIO, target: Any, log: bytearray) -> Callable[[], bool]:
-    """A handler that passes on what the program prints; false once there will be no more."""
-
-    def handle() -> bool:
-        data = _read(source.fileno())
-        if not data:
-            return data is None
-        log.extend(data)
-        del log[:-KEPT_LOG_BYTES]
-        with contextlib.suppress(OSError, ValueError):  # Our own reader may be gone (`| head`).
-            getattr(target, "buffer", target).write(data)
-            target.flush()
-        return True
-
-    return handle
+def _within_container(limits: Limits, group: MemoryGroup | None) -> tuple[Limits, int | None]:
+    """The limits, lowered to what the container has left, and the container's memory if it is what limits."""
+    if group is None or group.limit_bytes is None:
+        return limits, None
+    if limits.memory_bytes is None:
+        return limits, group.limit_bytes
+    left = int(group.limit_bytes * (1 - SPARE_SHARE)) - group.held_bytes()
+    if limits.memory_bytes <= left:
+        return limits, None
+    return replace(limits, memory_bytes=max(1, left)), group.limit_bytes
 
 
-def _read(descriptor: int) -> bytes | None:
-    """What can be read now; empty at the end; None when there is nothing yet."""
+def _broken_by_the_system(group: MemoryGroup | None) -> dict[str, str]:
+    broken = {}
+    if group is not None and group.kills_all_at_once:
+        broken["memory"] = "the container's memory.oom.group is 1: the kernel ends all its processes at once"
     try:
-        return os.read(descriptor, CHUNK_BYTES)
-    except BlockingIOError:
-        return None
-    except ConnectionResetError:
-        return b""
+        adopt_orphans()
+    except OSError as error:
+        broken["processes"] = f"a process that leaves its parent is not found again ({error.strerror or error})"
+    return broken

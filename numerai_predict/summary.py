@@ -10,6 +10,7 @@ from typing import Any
 from numerai_predict.arguments import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S, is_url
 from numerai_predict.faults import Fault
 from numerai_predict.report import RunReport
+from numerai_predict.sandbox import PROMISES
 from numerai_predict.transfer import file_name_of
 
 BAR_WIDTH = 40
@@ -65,6 +66,7 @@ def git_ref() -> str:
 def summarize(report: RunReport) -> str:
     """The run in a dozen lines: model, data, predictions with a histogram, correlations, use against the limits."""
     lines = [*_model_lines(report), *_prediction_lines(report.predictions), *_usage_lines(report.usage)]
+    lines += _confinement_lines(report.runtime)
     if path := report.delivery.get("path"):
         lines.append(_row("written to", path))
     if url := report.delivery.get("uploaded_to"):
@@ -112,6 +114,13 @@ def _usage_lines(usage: dict[str, Any]) -> list[str]:
         _row("CPU time", f"{usage['cpu_s']:.2f} s"),
         _row("peak memory", f"{_mib(usage['peak_memory_bytes'])} of {_limit(limits['memory_bytes'], '', _mib)}"),
     ]
+
+
+def _confinement_lines(runtime: dict[str, Any]) -> list[str]:
+    if not (confinement := runtime.get("confinement")):
+        return []
+    kept = [_row("the model", f"{PROMISES[promise]}") for promise in confinement["kept"]]
+    return kept + [_row("not kept", f"{entry['promise']}: {entry['reason']}") for entry in confinement["broken"]]
 
 
 def _row(label: str, text: str) -> str:

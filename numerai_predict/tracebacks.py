@@ -1,7 +1,9 @@
-"""What the model's process tells of an exception: plain data, the user's own frames first, ours left out."""
+"""What is told of an exception or a crash: the user's own frames first, ours left out."""
 
+import re
 import sys
 import traceback
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -52,3 +54,32 @@ def _where(frames: TracebackType | None) -> str:
         (frame.f_code.co_name, line) for frame, line in traceback.walk_tb(frames) if frame.f_code.co_filename == file
     ][-1]
     return f" in {name} ({file} line {line})"
+
+
+def without_our_frames(trace: str) -> str:
+    """What faulthandler wrote, without the lines about the runtime itself and the page of extension modules."""
+    return "".join(line for line in trace.splitlines(keepends=True) if not _NOISE.match(line))
+
+
+def crash_site(trace: str) -> str:
+    """` in predict (model.py line 12)`: where faulthandler saw the thread that it was called in; empty if nowhere.
+
+    Frames of libraries come before the user's: the innermost is named as well.
+    """
+    _, _, thread = without_our_frames(trace).partition("Current thread ")
+    frames = _FRAME.findall(thread.partition("\n\n")[0])
+    if not frames:
+        return ""
+    users = [frame for frame in frames if not _LIBRARY.search(frame[0])]
+    file, line, name = users[0] if users else frames[0]
+    site = f" in {name} ({file} line {line})"
+    if users and frames[0] != users[0]:
+        file, line, name = frames[0]
+        site += f", at {name} ({_LIBRARY.sub('', file)} line {line})"
+    return site
+
+
+_ROOT = re.escape(str(Path(__file__).resolve().parent.parent).rstrip("/"))
+_NOISE = re.compile(rf'\s*File "{_ROOT}/(predict|numerai_predict/\w+)\.py"|Extension modules: ')
+_FRAME = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
+_LIBRARY = re.compile(r"^.*/lib/python[\d.]+/(site-packages/)?|^<frozen .*>$")

@@ -125,3 +125,14 @@ class ParserTest(unittest.TestCase):
                 parser.parse_args(argv)
             self.assertIs(caught.exception.code, Code.USAGE)
             self.assertIn(argv[-1], caught.exception.message)
+
+
+class SecretsTest(unittest.TestCase):
+    def test_signatures_passwords_and_fields_are_secrets(self) -> None:
+        argv = ["--model=https://user:password@host/m.pkl?X-Amz-Signature=1", "--post_url", "http://h/b?Signature=22"]
+        found = arguments.secrets_in([*argv, "--post_data", "policy=abc&key=1", "--debug"])
+        self.assertEqual(set(found), {"X-Amz-Signature=1", "user:password", "Signature=22", "policy=abc&key=1"})
+
+    def test_paths_and_what_is_too_short_are_no_secrets(self) -> None:
+        argv = ["--model", "/tmp/model.pkl?version=1234567", "--post_url", "http://host/?v=1", "--post_data", "a=b"]
+        self.assertEqual(arguments.secrets_in(argv), [])

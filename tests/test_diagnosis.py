@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from numerai_predict.channel import LINE_LOST
-from numerai_predict.diagnosis import THIS_PYTHON, diagnose, other_file
+from numerai_predict.diagnosis import THIS_PYTHON, diagnose, other_file, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
 from numerai_predict.pickles import PickleFacts
 from numerai_predict.sandbox import Limits, Outcome, Stop
@@ -82,6 +82,22 @@ class LadderTest(DiagnosisTestCase):
             "junk",
         )
 
+    def test_diagnose_of_too_many_processes_or_files_names_the_limit(self) -> None:
+        processes = replace(GOOD, stopped=Stop.PROCESSES, phase="predicting", status=-9)
+        self.check(Code.TOO_MANY_PROCESSES, processes, "more than 400 processes while predicting")
+        self.check(Code.DISK_FULL, replace(processes, stopped=Stop.DISK), "more than 4,096 MiB of files")
+
+    def test_diagnose_of_a_timeout_says_in_which_line(self) -> None:
+        trace = 'Current thread 0x1 (most recent call first):\n  File "model.py", line 5 in predict\n'
+        late = replace(GOOD, stopped=Stop.TIME, phase="predicting", status=-9, trace=trace)
+        fault = self.check(Code.TIMEOUT, late, "was stopped while predicting in predict (model.py line 5).")
+        self.assertEqual(fault.trace, trace)
+
+    def test_diagnose_of_memory_in_a_smaller_container_names_both(self) -> None:
+        limits = Limits(wall_s=600.0, memory_bytes=450 << 20)
+        small = replace(GOOD, stopped=Stop.MEMORY, limits=limits, container_bytes=512 << 20, status=-9)
+        self.check(Code.OUT_OF_MEMORY, small, "1 of 450 MiB of memory (the container has 512 MiB)")
+
     def test_diagnose_of_what_was_stopped_beats_what_it_said(self) -> None:
         answers: list[Any] = [
             {"exception": exception("ValueError", "late")},
@@ -93,6 +109,8 @@ class LadderTest(DiagnosisTestCase):
             (Stop.MEMORY, Code.OUT_OF_MEMORY),
             (Stop.TIME, Code.TIMEOUT),
             (Stop.HANDOVER, Code.BAD_HANDOVER),
+            (Stop.PROCESSES, Code.TOO_MANY_PROCESSES),
+            (Stop.DISK, Code.DISK_FULL),
         ):
             for answer in answers:
                 for facts in (FACTS, None):
@@ -148,6 +166,35 @@ class DiedTest(DiagnosisTestCase):
         self.assertIn("memory", fault.hint)
 
 
+class KilledByKernelTest(DiagnosisTestCase):
+    small = replace(GOOD, answer=None, payload=b"", phase="predicting", status=-9, container_bytes=300 << 20)
+
+    def test_diagnose_of_a_model_that_the_kernel_killed_names_the_containers_memory(self) -> None:
+        killed = replace(self.small, oom_kills=1)
+        self.check(Code.OUT_OF_MEMORY, killed, "killed the model's process while predicting", "container has 300 MiB")
+
+    def test_diagnose_of_a_worker_that_the_kernel_killed_says_so_and_shows_what_the_model_raised(self) -> None:
+        broken = replace(raised("predicting", "BrokenProcessPool", "terminated"), oom_kills=2)
+        fault = self.check(Code.OUT_OF_MEMORY, broken, "killed a process that the model had started")
+        self.assertEqual(fault.trace, "Traceback")
+
+    def test_diagnose_of_a_kill_elsewhere_is_not_taken_for_ours(self) -> None:
+        self.check(Code.MODEL_CRASHED, replace(self.small, oom_kills=0))
+        self.check(Code.MODEL_EXITED, replace(self.small, oom_kills=1, status=0))
+        self.assertIsNone(diagnose(replace(GOOD, oom_kills=1), FACTS))
+
+
+class OneCpuTest(unittest.TestCase):
+    def test_model_that_computed_longer_than_the_platform_waits_is_warned(self) -> None:
+        warning = too_slow_for_one_cpu(replace(GOOD, cpu_s=700.4, wall_s=350.0))
+        self.assertIn("700 seconds in 350 seconds", warning or "")
+
+    def test_model_within_the_platforms_time_or_beyond_it_in_wall_time_is_not_warned(self) -> None:
+        for cpu_s, wall_s in ((599.0, 300.0), (600.0, 600.0), (700.0, 700.0)):
+            with self.subTest(cpu_s=cpu_s):
+                self.assertIsNone(too_slow_for_one_cpu(replace(GOOD, cpu_s=cpu_s, wall_s=wall_s)))
+
+
 class FindingsTest(DiagnosisTestCase):
     def test_diagnose_of_failures_takes_the_first_code_and_tells_all(self) -> None:
         fault = self.check(Code.NAN_PREDICTIONS, replace(GOOD, answer={"failures": FINDINGS}))
@@ -200,8 +247,8 @@ class RaisedTest(DiagnosisTestCase):
         name = raised("predicting", "NameError", "name 'modell' is not defined")  # 39
         self.check(Code.MODEL_RAISED, name, "modell")
 
-    def test_raised_while_checking_is_internal(self) -> None:
-        self.check(Code.INTERNAL_ERROR, raised("checking", "TypeError", "odd"), "raised TypeError: odd")
+    def test_raised_while_checking_is_what_the_model_did_to_pandas(self) -> None:
+        self.check(Code.BAD_HANDOVER, raised("checking", "TypeError", "odd"), "cannot be checked", "TypeError: odd")
         self.check(Code.OUT_OF_MEMORY, raised("checking", "MemoryError"))
 
     def test_raised_by_bytecode_of_another_python_is_a_version_mismatch(self) -> None:
@@ -450,6 +497,28 @@ class RaisedTest(DiagnosisTestCase):
                     outcome = raised(phase, "SystemExit", argument, where=WHERE)
                     self.check(Code.MODEL_EXITED, outcome, f"sys.exit({said}) while {phase}{WHERE}")
 
+    def test_raised_by_a_full_disk_or_a_limit_of_files_is_disk_full(self) -> None:
+        for message in ("[Errno 28] No space left on device: '/t/x'", "[Errno 27] File too large"):
+            with self.subTest(message=message):
+                self.check(Code.DISK_FULL, raised("predicting", "OSError", message, where=WHERE), message, WHERE)
+
+    def test_raised_by_a_path_that_may_not_be_opened_is_file_denied(self) -> None:
+        for kind, message in (
+            ("PermissionError", "[Errno 13] Permission denied: '/tmp/cache.parquet'"),
+            ("OSError", "[Errno 30] Read-only file system: '/cache'"),
+        ):
+            with self.subTest(message=message):
+                fault = self.check(Code.FILE_DENIED, raised("predicting", kind, message, where=WHERE), message, WHERE)
+                self.assertIn("tempfile.gettempdir()", fault.hint)
+        no_file = raised("predicting", "PermissionError", "[Errno 1] Operation not permitted")
+        self.check(Code.MODEL_RAISED, no_file)
+
+    def test_raised_after_the_network_was_tried_names_the_hosts(self) -> None:
+        answer = {"exception": exception("KeyError", "'data'", where=WHERE), "hosts": ["api.numer.ai", "hf.co"]}
+        outcome = replace(GOOD, phase="predicting", payload=b"", answer=answer)
+        said = f"KeyError: 'data'{WHERE}; before that it tried to reach api.numer.ai, hf.co, and a model has no"
+        self.check(Code.MODEL_RAISED, outcome, said)
+
     def test_raised_by_the_network_says_so(self) -> None:
         long = "HTTPSConnectionPool(host='api.numer.ai', port=443): Max retries exceeded " + "x" * 1000  # 39
         for kind, message, bases in (
@@ -480,6 +549,6 @@ class RaisedTest(DiagnosisTestCase):
                 fault = self.check(Code.MISSING_FILE, outcome, message, WHERE)
                 self.assertEqual(fault.trace, "Traceback")
 
-    def test_raised_by_shared_memory_is_the_models(self) -> None:
+    def test_raised_by_shared_memory_is_disk_full(self) -> None:
         outcome = raised("predicting", "OSError", "[Errno 28] No space left on device", where=WHERE)  # 38
-        self.check(Code.MODEL_RAISED, outcome, "No space left on device")
+        self.check(Code.DISK_FULL, outcome, "No space left on device")

@@ -13,6 +13,7 @@ from unittest import mock
 
 from numerai_predict.faults import Code, Fault
 from numerai_predict.report import RunReport
+from numerai_predict.sandbox import PROMISES
 from numerai_predict.summary import explain, reproduce_command, summarize
 
 IMAGE = f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}"
@@ -205,6 +206,14 @@ class SummarizeTest(unittest.TestCase):
             "uploaded to": ["https://host/"],
         }
         self.assertEqual(rows, expected)
+
+    def test_summarize_lists_the_promises_kept_and_why_others_are_not(self) -> None:
+        report = self.report()
+        broken = [{"promise": "files", "reason": "the kernel has no Landlock"}]
+        report.runtime["confinement"] = {"kept": ["network", "memory"], "broken": broken}
+        rows = self.rows(report)
+        self.assertEqual(rows["the model"], [PROMISES["network"], PROMISES["memory"]])
+        self.assertEqual(rows["not kept"], ["files: the kernel has no Landlock"])
 
     def test_summarize_says_what_the_model_takes(self) -> None:
         for parameters, said in {1: "takes the live features", 2: "takes live features and benchmark models"}.items():

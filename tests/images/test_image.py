@@ -3,30 +3,29 @@
 Needs nothing but Python and a Docker engine, and no network.
 """
 
-import json
 import os
 import re
-import shutil
-import subprocess
-import tempfile
 import time
 import unittest
 import uuid
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-TESTS = ROOT / "tests"
-VERSION = os.environ["VERSION"]
-IMAGE = os.environ["IMAGE"]
-DOCKER = os.environ.get("DOCKER", "docker")
+from tests.images.engine import (
+    AS_ON_THE_PLATFORM,
+    IMAGE,
+    ROOT,
+    SAMPLE,
+    TESTS,
+    VERSION,
+    ImageTestCase,
+    docker,
+    inspect,
+    python,
+)
+
 PLATFORM = os.environ.get("PLATFORM", "linux/amd64")
-
-SAMPLE = ("--dataset", f"{TESTS}/data/live.parquet", "--benchmarks", f"{TESTS}/data/live_benchmark_models.parquet")
 MODEL = TESTS / f"models/model_{VERSION.replace('.', '_')}.pkl"
 LEGACY_MODEL = TESTS / f"models/model_{VERSION.replace('.', '_')}_legacy.pkl"
-TESTS_MOUNTED = ("--volume", f"{TESTS}:{TESTS}:ro")
-AS_ON_THE_PLATFORM = ("--network", "none", "--cpus", "1", "--memory", "4g")
 # What `pip check` says although nothing is wrong.
 EXPLAINED = (
     # tensorflow-cpu is tensorflow by another name, which no requirement can say.
@@ -34,62 +33,6 @@ EXPLAINED = (
     # The wheel is named for every Python 3, and is; the metadata inside still names the 3.8 that built it.
     r"treelite-runtime 3\.9\.1 is not supported on this platform",
 )
-
-
-def docker(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """One finished docker command."""
-    return subprocess.run(
-        [DOCKER, *map(str, words)], input=stdin, capture_output=True, text=True, timeout=300, check=False
-    )
-
-
-def inspect() -> dict[str, Any]:
-    """What the engine knows of the image."""
-    found: list[dict[str, Any]] = json.loads(docker("image", "inspect", IMAGE).stdout)
-    return found[0]
-
-
-def python(source: str, *words: str | Path) -> str:
-    """What a script prints that runs in the image in place of predict.py; its words are its arguments."""
-    interpreter = ("--entrypoint", "python", IMAGE, "-", *words)
-    done = docker("run", "--rm", "--interactive", *AS_ON_THE_PLATFORM, *TESTS_MOUNTED, *interpreter, stdin=source)
-    if done.returncode:
-        raise AssertionError(done.stderr)
-    return done.stdout
-
-
-class ImageTestCase(unittest.TestCase):
-    """A test with a folder that every user in a container may write to."""
-
-    def setUp(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        self.folder.chmod(0o777)
-        self.mounts = (*TESTS_MOUNTED, "--volume", f"{self.folder}:{self.folder}")
-        self.addCleanup(self.remove_folder)
-
-    def remove_folder(self) -> None:
-        """Files in it may belong to another user, so a container's root takes them out."""
-        empty = ("--entrypoint", "find", IMAGE, self.folder, "-mindepth", "1", "-delete")
-        docker("run", "--rm", *self.mounts, *empty)
-        shutil.rmtree(self.folder)
-
-    def run_image(self, flags: tuple[str, ...], *words: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run the image as the platform does, with more flags for the engine; words go to predict.py."""
-        return docker("run", "--interactive", "--rm", *AS_ON_THE_PLATFORM, *self.mounts, *flags, IMAGE, *words)
-
-    def predict(self, *flags: str, model: Path = MODEL) -> str:
-        """The CSV that the model's run on the sample data leaves; the test fails if the run does."""
-        done = self.run_image(flags, "--debug", "--model", model, *SAMPLE, "--output_dir", self.folder)
-        self.assertEqual(0, done.returncode, done.stderr)
-        (csv,) = self.folder.glob("live_predictions-*.csv")
-        return csv.read_text()
-
-    def model(self, source: str) -> Path:
-        """A pickle, written in the image, of the `predict` that the source defines."""
-        path = self.folder / "model.pkl"
-        script = f"{source}\nimport cloudpickle, sys\nsys.stdout.write(cloudpickle.dumps(predict).hex())"
-        path.write_bytes(bytes.fromhex(python(script)))
-        return path
 
 
 class SampleModelTest(ImageTestCase):
@@ -107,6 +50,13 @@ frames = frames[:1] if model.endswith("_legacy.pkl") else frames
 print(pd.read_pickle(model)(*frames).to_csv(), end="")
 """
         cls.expected = {model: python(script, model, SAMPLE[1], SAMPLE[3]) for model in (MODEL, LEGACY_MODEL)}
+
+    def predict(self, *flags: str, model: Path = MODEL) -> str:
+        """The CSV that the model's run on the sample data leaves; the test fails if the run does."""
+        done = self.run_image(flags, "--debug", "--model", model, *SAMPLE, "--output_dir", self.folder)
+        self.assertEqual(0, done.returncode, done.stderr)
+        (csv,) = self.folder.glob("live_predictions-*.csv")
+        return csv.read_text()
 
     def test_model_on_sample_data_writes_what_it_returns(self) -> None:
         csv = self.predict()
@@ -193,21 +143,21 @@ class ExitTest(ImageTestCase):
 
 
 class ContentTest(unittest.TestCase):
-    def run_inside(self, tests: str, *flags: str) -> None:
-        """Run a file of tests/images/inside in the image; fails with what it said."""
+    def run_inside(self, *words: str, flags: tuple[str, ...] = ()) -> None:
+        """Run Python in the image with tests/images/inside mounted at /inside; fails with what it said."""
         with_torch = inspect()["Config"]["Labels"]["numerai_predict.with_torch"]
         mounts = ("--volume", f"{TESTS}/images/inside:/inside:ro", "--volume", f"{ROOT}/py{VERSION}:/lock:ro")
         entry = ("--env", f"WITH_TORCH={with_torch}", "--entrypoint", "python")
-        discover = ("-m", "unittest", "discover", "--start-directory", "/inside", "--pattern", tests)
-        done = docker("run", "--rm", *AS_ON_THE_PLATFORM, *mounts, *entry, *flags, IMAGE, *discover)
+        done = docker("run", "--rm", *AS_ON_THE_PLATFORM, *mounts, *entry, *flags, IMAGE, *words)
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertRegex(done.stderr, r"Ran [1-9]\d* tests")
 
     def test_environment_is_the_locked_one_and_nothing_else_is_there(self) -> None:
-        self.run_inside("test_environment.py")
+        discover = ("-m", "unittest", "discover", "--start-directory", "/inside", "--pattern", "test_environment.py")
+        self.run_inside(*discover)
 
-    def test_every_package_works_for_an_ordinary_user_in_a_read_only_container(self) -> None:
-        self.run_inside("test_packages.py", "--read-only", "--tmpfs", "/tmp", "--user", "1000:1000")
+    def test_every_package_works_confined_in_a_read_only_container(self) -> None:
+        self.run_inside("/inside/confined.py", flags=("--read-only", "--tmpfs", "/tmp"))
 
     def test_pip_check_says_nothing_that_is_not_explained(self) -> None:
         check = ("--entrypoint", "/usr/local/bin/pip", IMAGE, "--python", "/venv", "check")

@@ -1,0 +1,85 @@
+"""What the control group that we run in (the container's, as a rule) allows and counts; versions 1 and 2 of cgroups."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+MOUNT = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+
+
+@dataclass(frozen=True)
+class MemoryGroup:
+    """A group of processes whose memory is counted and limited together."""
+
+    folder: Path
+    version: int
+
+    @classmethod
+    def ours(cls, mount: Path = MOUNT, membership: Path = MEMBERSHIP) -> "MemoryGroup | None":
+        """The group that this process is in; None where there are none (macOS) or memory is not counted."""
+        for group in _candidates(mount, membership):
+            if os.getpid() in _numbers(group.folder / "cgroup.procs") and (group.folder / "memory.stat").exists():
+                return group
+        return None
+
+    @property
+    def limit_bytes(self) -> int | None:
+        """What its processes may hold in all; None if no more than the machine sets a limit."""
+        if self.version == 1:
+            limits = [self._values("memory.stat").get("hierarchical_memory_limit", 0)]
+        else:
+            limits = [n for folder in (self.folder, *self.folder.parents) for n in _numbers(folder / "memory.max")]
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return min((limit for limit in limits if 0 < limit < machine), default=None)
+
+    @property
+    def kills_all_at_once(self) -> bool:
+        """Whether the kernel, once memory runs out, ends every process of the group and not only the largest."""
+        return 1 in _numbers(self.folder / "memory.oom.group")
+
+    def held_bytes(self) -> int:
+        """What the processes hold now, without the disk's cache; shared pages and memory files count once."""
+        values = self._values("memory.stat")
+        names = ("total_rss", "total_shmem") if self.version == 1 else ("anon", "shmem")
+        return sum(values.get(name, 0) for name in names)
+
+    def oom_kills(self) -> int:
+        """How many processes the kernel has ended here for want of memory."""
+        return self._values("memory.oom_control" if self.version == 1 else "memory.events").get("oom_kill", 0)
+
+    def pids(self) -> set[int]:
+        """The processes in it and in the groups below; 0 stands for those outside of our PID namespace."""
+        return {pid for folder, _, _ in os.walk(self.folder) for pid in _numbers(Path(folder, "cgroup.procs"))}
+
+    def _values(self, name: str) -> dict[str, int]:
+        lines = (line.split() for line in _read(self.folder / name).splitlines())
+        return {key: int(value) for key, value in lines}
+
+
+def _candidates(mount: Path, membership: Path) -> Iterator[MemoryGroup]:
+    """Where our group may be. In a container the mount may be the group itself, whatever path the kernel tells:
+    https://man7.org/linux/man-pages/man7/cgroup_namespaces.7.html.
+    """
+    for line in _read(membership).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            version, roots = 1, [mount / "memory"]
+        elif not controllers:
+            version, roots = 2, [mount, mount / "unified"]
+        else:
+            continue
+        yield from (MemoryGroup(folder, version) for root in roots for folder in (root / path.lstrip("/"), root))
+
+
+def _numbers(path: Path) -> set[int]:
+    """The numbers in a file; empty if it cannot be read."""
+    return {int(word) for word in _read(path).split() if word.isdigit()}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,28 @@
+"""Answers for the runtime, and gives every field another type than it has."""
+
+import os
+import sys
+from typing import Any
+
+import pandas as pd
+
+
+def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+    predictions = live_features.filter(like="feature_").sum(axis=1).rank(pct=True).to_frame("prediction")
+    frame: Any = sys._getframe()
+    while "channel" not in frame.f_locals:
+        frame = frame.f_back
+    channel, answer = frame.f_locals["channel"], dict(frame.f_locals["answer"])
+    answer.update(
+        failures=[], warnings=[], notices=[], predictions=frame.f_locals["checks"].describe(predictions, None)
+    )
+    wrong = {
+        "parameters": "two",
+        "failures": {"code": 1},
+        "warnings": ["x"],
+        "notices": 5,
+        "predictions": [],
+        "data": 7,
+    }
+    channel.answer({**answer, **wrong, "exception": [], "fault": "x"}, predictions.to_csv().encode())
+    os._exit(0)

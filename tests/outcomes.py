@@ -1,0 +1,324 @@
+"""What becomes of every model in broken_models/: one row for each, by the name of its file.
+
+Needs nothing but Python: the tests of the images read it on a host that has no pandas.
+"""
+
+from dataclasses import dataclass
+
+from numerai_predict.faults import Code
+
+# The sample data's.
+ROWS = 650
+SHORT_TIME = ("--time_limit", "3")
+LITTLE_MEMORY = ("--memory_limit", "500MB", "--time_limit", "30")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The fault that ends a run: its code, and patterns of its message, its hint and the log."""
+
+    code: Code
+    says: str
+    hint: str = "."
+    flags: tuple[str, ...] = ()
+    file: str = "model.pkl"
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Predictions that are delivered with a warning, and not at all under --strict."""
+
+    code: Code
+    says: str
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Predictions that are delivered in spite of what the model does; the log shows `log`."""
+
+    log: str = "Saved the predictions"
+    flags: tuple[str, ...] = ()
+
+
+FAULTS = {
+    # What it returns
+    "returns_nan": Fault(Code.NAN_PREDICTIONS, r"37 of 650 .* first at id n\w+\.", r"fillna"),
+    "returns_nan_in_extra_column": Fault(Code.NAN_PREDICTIONS, r"9 of 650 .*columns confidence"),
+    "returns_none": Fault(Code.RETURNED_NOTHING, r"returned None", r"return statement"),
+    "returns_series": Fault(
+        Code.NOT_A_DATAFRAME, r"Series instead of a pandas DataFrame", r'\.to_frame\("prediction"\)'
+    ),
+    "returns_numpy": Fault(Code.NOT_A_DATAFRAME, r"numpy\.ndarray", r"index=live_features\.index"),
+    "returns_list": Fault(Code.NOT_A_DATAFRAME, r"\blist instead"),
+    "returns_tuple": Fault(Code.NOT_A_DATAFRAME, r"\btuple instead"),
+    "returns_polars": Fault(Code.NOT_A_DATAFRAME, r"polars", r"to_pandas\(\)"),
+    "returns_generator": Fault(Code.NOT_A_DATAFRAME, r"\bgenerator instead"),
+    "returns_coroutine": Fault(Code.NOT_A_DATAFRAME, r"\bcoroutine instead"),
+    "returns_no_rows": Fault(Code.NO_PREDICTIONS, r"0 rows"),
+    "returns_no_columns": Fault(Code.NO_PREDICTIONS, r"0 columns"),
+    "returns_out_of_range": Fault(
+        Code.PREDICTIONS_OUT_OF_RANGE, r"557 of 650 .*min -3\.09\d+, max 2\.7\b", r"rank\(pct=True\)"
+    ),
+    "returns_infinity": Fault(Code.PREDICTIONS_OUT_OF_RANGE, r"1 of 650 .*max inf"),
+    "returns_text": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"650 of 650 .*'prediction'.*'high'"),
+    "returns_numbers_as_text": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"'prediction'.*'0\.\d+'"),
+    "returns_booleans": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"'prediction'.*'(True|False)'"),
+    "returns_complex_numbers": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"'prediction'.*j\)'"),
+    "returns_dates": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"'prediction'.*'2026-01-01"),
+    "returns_ids_as_a_column": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"first column, 'id'", r"ids belong into the index"),
+    "returns_era_first": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"first column, 'era'"),
+    "returns_a_huge_csv": Fault(Code.BAD_HANDOVER, r"\d [kMG]i?B|\d bytes"),
+    # How it ends
+    "exits_with_text": Fault(Code.MODEL_EXITED, r"no data today"),
+    "raises_in_predict": Fault(Code.MODEL_RAISED, r"ValueError: era 1001 has no rows.*raises_in_predict\.py line 9"),
+    "raises_type_error": Fault(Code.MODEL_RAISED, r"TypeError: object of type 'int' has no len\(\).*line 7"),
+    "raises_in_a_helper": Fault(Code.MODEL_RAISED, r"ZeroDivisionError.* in helper \(.*line 7\)"),
+    "raises_its_own_exception": Fault(Code.MODEL_RAISED, r"NoSuchRegime: sideways"),
+    "raises_without_a_message": Fault(Code.MODEL_RAISED, r"raised AssertionError in predict"),
+    "raises_many_lines": Fault(Code.MODEL_RAISED, r"\A[^\n]*\Z"),
+    "raises_the_unprintable": Fault(Code.MODEL_RAISED, r"Unprintable"),
+    "raises_lone_surrogates": Fault(Code.MODEL_RAISED, r"feature .* is broken"),
+    "raises_key_error_of_its_own": Fault(Code.MODEL_RAISED, r"KeyError: 'lgbm_v2'"),
+    "raises_eof_error": Fault(Code.MODEL_RAISED, r"EOFError"),
+    "raises_memory_error": Fault(Code.OUT_OF_MEMORY, r"1\.00 PiB"),
+    "breaks_a_pipe": Fault(Code.MODEL_RAISED, r"BrokenPipeError"),
+    "sleeps_forever": Fault(Code.TIMEOUT, r"more than 3 seconds \(\d+ of them computing\)", flags=SHORT_TIME),
+    "raises_keyboard_interrupt": Fault(Code.MODEL_RAISED, r"KeyboardInterrupt"),
+    "computes_forever": Fault(Code.TIMEOUT, r"more than 3 seconds \(\d+ of them computing\)", flags=SHORT_TIME),
+    # What it does to its process
+    "disables_logging": Fault(Code.MODEL_RAISED, r"nobody hears this"),
+    "patches_pandas": Fault(Code.INTERNAL_ERROR, r"Checking the predictions raised TypeError"),
+    # What it needs
+    "asks_for_missing_columns": Fault(Code.MISSING_COLUMNS, r"feature_a.*feature_b", r"--dataset"),
+    "asks_for_only_missing_columns": Fault(Code.MISSING_COLUMNS, r"feature_a.*feature_b"),
+    "asks_for_a_missing_column": Fault(Code.MISSING_COLUMNS, r"KeyError: 'feature_a'"),
+    "asks_for_a_missing_benchmark": Fault(Code.MISSING_COLUMNS, r"v5_lgbm_cyrus20", r"--benchmarks"),
+    "asks_for_a_missing_attribute": Fault(Code.MISSING_COLUMNS, r"feature_a"),
+    "asks_for_thousands_of_columns": Fault(Code.MISSING_COLUMNS, r"2,?000"),
+    "was_trained_on_other_names": Fault(Code.MISSING_COLUMNS, r"feature_a"),
+    "was_trained_on_fewer_features": Fault(Code.MISSING_COLUMNS, r"features in data \(42\).*training data \(40\)"),
+    "imports_missing_module": Fault(Code.MISSING_MODULE, r"'no_such_package'.*line 7"),
+    "imports_missing_name": Fault(Code.MODEL_RAISED, r"cannot import name 'no_such_function' from 'sklearn\.ensemble'"),
+    "opens_missing_file": Fault(Code.MISSING_FILE, r"/content/drive/MyDrive/features\.csv", r"inside the pickle"),
+    "reads_missing_parquet": Fault(Code.MISSING_FILE, r"train\.parquet"),
+    "opens_a_folder": Fault(Code.MODEL_RAISED, r"Is a directory: '/etc'"),
+    "uses_requests": Fault(Code.NETWORK_USED, r"numer\.ai"),
+    "times_out_on_the_network": Fault(Code.MODEL_RAISED, r"TimeoutError: timed out"),
+    "uses_an_undefined_name": Fault(Code.MODEL_RAISED, r"NameError: name 'modell' is not defined"),
+    "uses_a_category": Fault(Code.MODEL_RAISED, r"Cannot interpret 'CategoricalDtype"),
+    "uses_multiprocessing": Fault(Code.MODEL_RAISED, r"PicklingError"),
+    # What was pickled
+    "takes_three_arguments": Fault(
+        Code.WRONG_SIGNATURE, r"predict\(live_features.*models", r"predict\(live_features\)"
+    ),
+    "takes_no_arguments": Fault(Code.WRONG_SIGNATURE, r"predict\(\)"),
+    "takes_keyword_only": Fault(Code.WRONG_SIGNATURE, r"\*, live_benchmark_models"),
+    "takes_an_option": Fault(Code.MODEL_RAISED, r"clip"),
+    "is_a_dict": Fault(Code.NOT_CALLABLE, r"\bdict\b", r"Wrap the model in a function"),
+    "is_none": Fault(Code.NOT_CALLABLE, r"None"),
+    "is_a_dataframe": Fault(Code.NOT_CALLABLE, r"DataFrame"),
+    "is_a_path": Fault(Code.NOT_CALLABLE, r"\bstr\b"),
+    "is_pickled_twice": Fault(Code.NOT_CALLABLE, r"\bbytes\b"),
+    "is_an_estimator": Fault(Code.NOT_CALLABLE, r"LinearRegression", r"def predict\(live_features\)"),
+    "is_an_object_with_predict": Fault(Code.NOT_CALLABLE, r"\.Model,", r"def predict\(live_features\)"),
+    "is_a_class": Fault(Code.NOT_CALLABLE, r"the class MODEL itself", r"instance"),
+    "has_no_signature": Fault(Code.WRONG_SIGNATURE, r"signature of Model cannot be read"),
+    # While it is loaded
+    "raises_on_load": Fault(Code.LOAD_FAILED, r"ValueError: no such regime in load"),
+    "raises_keyboard_interrupt_on_load": Fault(Code.LOAD_FAILED, r"KeyboardInterrupt"),
+    "raises_import_error_on_load": Fault(Code.LOAD_FAILED, r"libgomp"),
+    "reads_standard_input_on_load": Fault(Code.LOAD_FAILED, r"EOF when reading a line"),
+    "opens_missing_file_on_load": Fault(Code.MISSING_FILE, r"features\.csv"),
+    "exits_on_load": Fault(Code.MODEL_EXITED, r"sys\.exit\(0\) while loading"),
+    "exits_hard_on_load": Fault(Code.MODEL_EXITED, r"status 0 while loading"),
+    "segfaults_on_load": Fault(Code.MODEL_CRASHED, r"SIGSEGV while loading"),
+    "sleeps_on_load": Fault(Code.TIMEOUT, r"more than 3 seconds", flags=SHORT_TIME),
+    "eats_memory_on_load": Fault(Code.OUT_OF_MEMORY, r"used \d+ of 477 MiB .* loading", flags=LITTLE_MEMORY),
+    # Written elsewhere
+    "has_a_code_object_of_other_arity": Fault(
+        Code.PYTHON_VERSION_MISMATCH, r"written by Python 3\.1[01] or (earlier|later)", r"numerai_predict_py_3_10|image"
+    ),
+    "comes_from_a_gpu": Fault(Code.CUDA_MODEL, r"GPU", r"to\('cpu'\)"),
+    "comes_from_another_keras": Fault(Code.INCOMPATIBLE_LIBRARY, r"keras"),
+    "comes_from_another_numpy_abi": Fault(Code.INCOMPATIBLE_LIBRARY, r"numpy \d.*dtype size changed"),
+    "comes_from_another_xgboost": Fault(Code.INCOMPATIBLE_LIBRARY, r"xgboost.*gpu_id"),
+    "comes_from_another_lightgbm": Fault(Code.INCOMPATIBLE_LIBRARY, r"lightgbm.*handle"),
+    "comes_from_another_scikit_learn": Fault(Code.INCOMPATIBLE_LIBRARY, r"(sklearn|scikit-learn) 1\.\d"),
+    "comes_from_another_bit_generator": Fault(Code.INCOMPATIBLE_LIBRARY, r"numpy \d.*PCG128"),
+    "comes_from_another_pandas": Fault(Code.INCOMPATIBLE_LIBRARY, r"pandas 2.*M8\[ns\]"),
+    "names_main": Fault(Code.MISSING_ATTRIBUTE, r"'predict' of the script.*__main__", r"cloudpickle\.dump"),
+    "names_main_in_protocol_4": Fault(Code.MISSING_ATTRIBUTE, r"'predict' of the script.*__main__"),
+    "names_predict": Fault(Code.MISSING_MODULE, r"'predict'", r"register_pickle_by_value"),
+    "names_utils": Fault(Code.MISSING_MODULE, r"'utils'", r"register_pickle_by_value"),
+    "names_missing_module": Fault(Code.MISSING_MODULE, r"'no_such_package'"),
+    "names_missing_submodule": Fault(Code.MISSING_MODULE, r"'no_such_package'"),
+    "names_missing_numpy_module": Fault(
+        Code.INCOMPATIBLE_LIBRARY, r"written with NumPy 2; this is NumPy 1|does not fit the installed numpy 2"
+    ),
+    "names_missing_scikit_learn_module": Fault(Code.INCOMPATIBLE_LIBRARY, r"(sklearn|scikit-learn) 1\..*_gb_losses"),
+    "names_missing_scikit_learn_class": Fault(Code.INCOMPATIBLE_LIBRARY, r"(sklearn|scikit-learn) 1\..*NoSuchForest"),
+    "names_missing_cloudpickle_function": Fault(Code.INCOMPATIBLE_LIBRARY, r"cloudpickle 3"),
+    "names_missing_attribute": Fault(Code.MISSING_ATTRIBUTE, r"'no_such_function' of module 'json'"),
+    # Files that are no pickles
+    "empty_file": Fault(Code.EMPTY_FILE, r"model\.pkl is empty"),
+    "truncated_pickle": Fault(Code.TRUNCATED_PICKLE, r"ends early, after \d\d,\d{3} bytes"),
+    "pickle_without_its_last_byte": Fault(Code.TRUNCATED_PICKLE, r"ends early, after \d\d bytes"),
+    "truncated_gzip": Fault(Code.TRUNCATED_PICKLE, r"ends early", file="model.pkl.gz"),
+    "html_page": Fault(Code.NOT_A_PICKLE, r"an HTML page"),
+    "s3_error": Fault(Code.NOT_A_PICKLE, r"S3"),
+    "git_lfs_pointer": Fault(Code.NOT_A_PICKLE, r"Git LFS pointer", r"git lfs"),
+    "jupyter_notebook": Fault(Code.NOT_A_PICKLE, r"a Jupyter notebook"),
+    "python_source": Fault(Code.NOT_A_PICKLE, r"Python source"),
+    "text_file": Fault(Code.NOT_A_PICKLE, r"a text file"),
+    "csv_of_predictions": Fault(Code.NOT_A_PICKLE, r"text"),
+    "json_file": Fault(Code.NOT_A_PICKLE, r"JSON"),
+    "lightgbm_text_model": Fault(Code.NOT_A_PICKLE, r"LightGBM text model"),
+    "base64_text": Fault(Code.NOT_A_PICKLE, r"text"),
+    "utf16_text": Fault(Code.UNREADABLE_PICKLE, r"invalid load key"),
+    "png_picture": Fault(Code.NOT_A_PICKLE, r"PNG"),
+    "zip_archive": Fault(Code.NOT_A_PICKLE, r"zip archive \(torch\.save"),
+    "keras_file": Fault(Code.NOT_A_PICKLE, r"HDF5"),
+    "joblib_compressed": Fault(Code.NOT_A_PICKLE, r"joblib"),
+    "joblib_with_arrays": Fault(Code.NOT_A_PICKLE, r"joblib"),
+    "gzip_without_suffix": Fault(Code.NOT_A_PICKLE, r"gzip", r"\.gz"),
+    "suffix_without_gzip": Fault(
+        Code.NOT_A_PICKLE,
+        r"not compressed, though its name ends in \.gz(?!, not a pickle)",
+        file="model.pkl.gz",
+    ),
+    "zip_of_two_pickles": Fault(Code.UNREADABLE_PICKLE, r"Multiple files found", file="model.pkl.zip"),
+    "random_bytes": Fault(Code.UNREADABLE_PICKLE, r"invalid load key"),
+    "zeros": Fault(Code.NOT_A_PICKLE, r"zeros"),
+    "pickle_copied_as_text": Fault(Code.UNREADABLE_PICKLE, r".", r"binary mode"),
+    "pickle_decoded_as_text": Fault(Code.UNREADABLE_PICKLE, r".", r"binary mode"),
+    "persistent_id": Fault(Code.UNREADABLE_PICKLE, r"persistent"),
+    "protocol_nine": Fault(Code.UNREADABLE_PICKLE, r"protocol: 9"),
+}
+
+WARNINGS = {
+    "returns_wrong_ids": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with old0"),
+    "returns_range_index": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with 0"),
+    "changes_its_input": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with 0"),
+    "returns_part_of_the_ids": Warned(Code.MISSING_IDS, r"550 of 650 live ids"),
+    "returns_nan_as_an_id": Warned(Code.MISSING_IDS, r"1 of 651 rows have no id"),
+    "returns_duplicate_ids": Warned(Code.DUPLICATE_IDS, r"650 live ids .* 1,300 rows"),
+    "returns_an_unnamed_index": Warned(Code.WRONG_COLUMNS, r'begins with ",prediction"'),
+    "returns_wrong_column": Warned(Code.WRONG_COLUMNS, r'begins with "id,preds"'),
+    "returns_two_columns": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,other" \(3 columns\)'),
+    "returns_same_column_twice": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,prediction"'),
+    "returns_extra_column_out_of_range": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,rank"'),
+    "returns_column_multiindex": Warned(Code.WRONG_COLUMNS, r"'model', 'prediction'"),
+    "returns_row_multiindex": Warned(Code.WRONG_COLUMNS, r'begins with "era,id,prediction"'),
+    "returns_constant": Warned(Code.CONSTANT_PREDICTIONS, r"All 650 predictions are 0\.5"),
+    "returns_tiny_differences": Warned(Code.CONSTANT_PREDICTIONS, r"standard deviation is zero"),
+}
+
+DELIVERED = {
+    "leaves_a_thread": Delivered(),
+    "returns_benchmarks_by_position": Delivered(r"another order than the live features"),
+    "returns_extra_ids": Delivered(r"1 of 651 ids are not live ids, first other"),
+    "returns_a_subclass_of_dataframe": Delivered(),
+    "replaces_standard_streams": Delivered(),
+    "turns_warnings_into_errors": Delivered(),
+    "turns_numpy_errors_on": Delivered(),
+    "changes_pandas_options": Delivered(),
+    "was_fitted_by_an_older_scikit_learn": Delivered(r"InconsistentVersionWarning.*1\.2\.2"),
+}
+
+# Models that try what they may not, or take down what they can: the promises of "What your model can and cannot do".
+# One that attacks tries everything, raises AssertionError with what got through, and predicts properly if nothing did.
+CONFINED: dict[str, Fault | Delivered] = {
+    # Network
+    "dials_out": Delivered(),
+    "uses_the_network": Fault(Code.NETWORK_USED, r"Network is unreachable", r"before you pickle"),
+    "uses_the_network_on_load": Fault(Code.NETWORK_USED, r"Network is unreachable"),
+    "opens_a_socket": Fault(Code.NETWORK_USED, r"Network is unreachable.*opens_a_socket\.py line 9"),
+    "looks_up_a_host": Fault(
+        Code.NETWORK_USED, r"no internet access while a model predicts \(tried to reach numerai\.invalid\)"
+    ),
+    "downloads_with_requests": Fault(
+        Code.NETWORK_USED,
+        r"no internet access while a model predicts \(tried to reach numer\.ai\)",
+        r"before you pickle",
+    ),
+    "downloads_in_a_subprocess": Fault(Code.NETWORK_USED, r"Network is unreachable|resolution|Name or service"),
+    "works_in_parallel": Delivered(),
+    "trains_in_parallel": Delivered(),
+    # Secrets and the parent
+    "reads_secrets": Delivered(),
+    "attacks_its_parent": Delivered(),
+    "signals_its_parent_by_a_socket": Delivered(),
+    "terminates_its_parent": Fault(Code.MODEL_RAISED, r"PermissionError: .*Operation not permitted"),
+    "kills_all_processes": Delivered(),
+    "changes_its_user": Delivered(),
+    # Files
+    "writes_outside_its_folder": Delivered(),
+    "writes_to_a_system_folder": Fault(
+        Code.FILE_DENIED, r"/etc/predictions\.csv.*writes_to_a_system_folder\.py line 7"
+    ),
+    "reads_a_private_file": Fault(Code.FILE_DENIED, r"/proc/1/environ"),
+    "writes_one_huge_file": Fault(Code.DISK_FULL, r"writes_one_huge_file\.py line 10"),
+    "fills_its_folder": Fault(Code.DISK_FULL, r"."),
+    "leaves_traps_in_its_folder": Delivered(),
+    "removes_the_working_directory": Delivered(),
+    # Memory
+    "eats_memory": Fault(Code.OUT_OF_MEMORY, r"used \d+ of \d+ MiB .* predicting", flags=LITTLE_MEMORY),
+    "eats_memory_in_children": Fault(Code.OUT_OF_MEMORY, r"used \d+ of \d+ MiB .* predicting", flags=LITTLE_MEMORY),
+    "eats_memory_in_one_call": Fault(
+        Code.OUT_OF_MEMORY, r"used \d+ of \d+ MiB .* predicting|Unable to allocate 16\.0 GiB", flags=LITTLE_MEMORY
+    ),
+    "eats_memory_in_a_memory_file": Fault(Code.OUT_OF_MEMORY, r"used \d+ of \d+ MiB", flags=LITTLE_MEMORY),
+    # Time and processes
+    "stops_itself": Fault(Code.TIMEOUT, r"more than 3 seconds \(\d+ of them computing\)", flags=SHORT_TIME),
+    "forks_without_end": Fault(Code.TOO_MANY_PROCESSES, r"400", flags=("--time_limit", "50")),
+    "leaves_a_grandchild": Delivered(),
+    "leaves_a_daemon": Delivered(),
+    "leaves_a_daemon_and_hangs": Fault(Code.TIMEOUT, r"more than 3 seconds", flags=SHORT_TIME),
+    "returns_in_a_fork_too": Delivered(),
+    # Ends
+    "segfaults": Fault(Code.MODEL_CRASHED, r"SIGSEGV while predicting in predict \(\S*segfaults\.py line 9\)"),
+    "segfaults_in_a_thread": Fault(
+        Code.MODEL_CRASHED, r"SIGSEGV while predicting in work \(\S*segfaults_in_a_thread\.py line 10\)"
+    ),
+    "aborts": Fault(Code.MODEL_CRASHED, r"SIGABRT while predicting in predict \(\S*aborts\.py line 10\)"),
+    "hits_a_bus_error": Fault(
+        Code.MODEL_CRASHED, r"SIGBUS while predicting in predict \(\S*hits_a_bus_error\.py line 14\)"
+    ),
+    "runs_an_illegal_instruction": Fault(
+        Code.MODEL_CRASHED, r"SIGILL while predicting in predict \(\S*runs_an_illegal_instruction\.py line 16\)"
+    ),
+    "divides_by_zero_natively": Fault(
+        Code.MODEL_CRASHED, r"SIGFPE while predicting in predict \(\S*divides_by_zero_natively\.py line 19\)"
+    ),
+    "kills_itself": Fault(Code.MODEL_CRASHED, r"SIGKILL.* not by this runtime", r"memory"),
+    "terminates_itself": Fault(Code.MODEL_CRASHED, r"SIGTERM", r"^(?!A native library crashed)"),
+    "crashes_in_a_worker": Fault(Code.MODEL_RAISED, r"BrokenProcessPool"),
+    "exits_zero": Fault(Code.MODEL_EXITED, r"sys\.exit\(0\) while predicting.*exits_zero\.py line 10", r"sys\.exit"),
+    "exits_hard_zero": Fault(Code.MODEL_EXITED, r"status 0 while predicting", r"os\._exit"),
+    "recurses_forever": Fault(Code.MODEL_RAISED, r"RecursionError"),
+    # Output
+    "floods_standard_output": Delivered(),
+    "floods_standard_error": Delivered(),
+    "floods_standard_output_forever": Fault(
+        Code.TIMEOUT, r"more than 3 seconds", flags=SHORT_TIME, log=r"first 10,000,000 bytes"
+    ),
+    "closes_standard_streams": Delivered(),
+    # Hand-over
+    "closes_every_descriptor": Fault(Code.BAD_HANDOVER, r".", r"descriptors"),
+    "writes_to_every_descriptor": Fault(Code.BAD_HANDOVER, r"not JSON", r"descriptors"),
+    "floods_its_channel": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_wrong_types": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_a_nested_answer": Fault(Code.BAD_HANDOVER, r"not JSON"),
+    "forges_a_huge_size": Fault(Code.BAD_HANDOVER, r"1,000,000,000,000 bytes"),
+    "forges_too_large_a_size": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_too_small_a_size": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_an_empty_answer": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_an_unknown_fault": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_a_fault_of_the_runtime": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_random_bytes": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_ragged_rows": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_missing_values": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_values_out_of_range": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_no_rows": Fault(Code.BAD_HANDOVER, r"."),
+}
