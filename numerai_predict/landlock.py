@@ -29,9 +29,10 @@ def restrict_writes(folders: Sequence[Path]) -> int:
     """Let the calling thread, and all that it starts, change only what is below `folders`; reading stays free.
 
     Existing devices may still be written to, and POSIX shared memory be used. Like any Landlock domain, it also cuts
-    off the processes outside: no ptrace, and no look at their /proc/PID/environ, mem or fd. From version 6 on they
-    get no signals either, and their abstract unix sockets cannot be reached. Not covered: what is already open, and
-    the mode, owner, times and extended attributes of files.
+    off the processes outside: no ptrace, and no look at their /proc/PID/mem, environ or fd/N (a root with CAP_PERFMON,
+    which containers do not give, still sees environ). From version 6 on they get no signals either, and their
+    abstract unix sockets cannot be reached. Not covered: what is already open, and the mode, owner, times and
+    extended attributes of files.
 
     Returns the kernel's Landlock version; raises OSError where there is none (ENOSYS, EOPNOTSUPP).
     """

@@ -44,7 +44,8 @@ class ProcessTree:
 
     After `adopt_orphans` that includes its daemons. They are told from our other children by their session, which no
     process can join from outside: nothing else may start a session below us meanwhile. `group` is the memory group
-    that we are in; its count is used for as long as nobody but our ancestors, we and our descendants are in it.
+    that we are in; its count is used for as long as nobody but our ancestors, we and our descendants are in it. Raises
+    ValueError for a process that is not our child.
     """
 
     def __init__(self, root: int, group: MemoryGroup | None = None) -> None:
@@ -53,7 +54,9 @@ class ProcessTree:
         self._largest_total = 0
         self._session = os.getsid(0)
         processes = _list_processes()
-        self._root = processes.get(root, _Process(root))
+        self._root = processes.get(root, _Process(root, os.getpid()))
+        if self._root.parent != os.getpid():
+            raise ValueError(f"process {root} is not our child")
         self._earlier = {
             process.identity
             for process in processes.values()
@@ -88,14 +91,20 @@ class ProcessTree:
     def kill(self) -> None:
         """End every member with SIGKILL, those too that are born meanwhile."""
         enough = time.monotonic() + KILL_SECONDS
+        # A fork bomb would leave us no time to look at all it started: halt what we can first.
+        root = _read_stat(self._root.pid)
+        if root and root.identity == self._root.identity:
+            _signal({root.group}, signal.SIGSTOP)
         self._look()
-        while (left := self._not_buried()) and time.monotonic() < enough:
+        while left := self._not_buried():
             # A process group dies as one, between two forks. A dead member's may hold children not yet seen.
             groups = {member.group for member in left}
             for number in (signal.SIGSTOP, signal.SIGKILL):
                 _signal(groups, number)
             self._reap()
             self._look()
+            if time.monotonic() > enough:
+                break
 
     def _not_buried(self) -> list[_Process]:
         """The members that live, and the dead ones that wait for us: while there are any, more may have been born."""

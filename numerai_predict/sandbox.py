@@ -202,7 +202,8 @@ class _Run:
         self._refusal = ""
         self._exit: tuple[int, float] | None = None
         self._fetch: Future[Path] | None = None
-        self._pool = ThreadPoolExecutor(thread_name_prefix="provide")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="provide")
+        self._pool.submit(int)  # The program's filter protects only those of our threads that are there before it.
         self._clock = _Clock()
         self._leave_by = float("inf")
         self._next_look_at_disk = time.monotonic() + DISK_POLL_SECONDS

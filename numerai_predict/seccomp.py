@@ -119,12 +119,12 @@ def forbid(parent: int) -> None:
     For good. Unix sockets stay; so does all that it does to itself and to what it starts. It must lead a session of
     its own, or signals to its own group would reach the parent. Raises OSError where the kernel takes no filter.
     """
+    # Without it only root may install a filter, as setuid programs would be confused by it.
+    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     machine = os.uname().machine
     if machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"no system call filter for {machine}")
     program = assemble(_threads(parent) | {1, parent}, {os.getpgid(parent), 1} - {0})
-    # Else only root may install a filter, and setuid programs would run without one.
-    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     _install(program, _SECCOMP[list(ARCHITECTURES).index(machine)])
 
 
@@ -154,6 +154,7 @@ def _rules(protected: Collection[int], groups: Collection[int]) -> dict[str, Rul
     # To -1 is to everyone. The number of any thread of a process stands for the whole process.
     signal = Rule(ALLOW, DENY, ((Match(0, {*protected, *(-group for group in groups), -1}),),))
     unix_only = Rule(UNREACHABLE, ALLOW, ((Match(0, [_AF_UNIX]),),))
+    # What is not mentioned below is denied altogether.
     rules = dict.fromkeys(NUMBERS, Rule(DENY))
     rules |= dict.fromkeys(("socket", "socketpair"), unix_only)
     rules |= dict.fromkeys(("io_uring_setup", "io_uring_enter", "io_uring_register"), Rule(MISSING))

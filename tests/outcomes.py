@@ -289,7 +289,7 @@ CONFINED: dict[str, Fault | Delivered] = {
         Code.MODEL_CRASHED, r"SIGILL while predicting in predict \(\S*runs_an_illegal_instruction\.py line 16\)"
     ),
     "divides_by_zero_natively": Fault(
-        Code.MODEL_CRASHED, r"SIGFPE while predicting in predict \(\S*divides_by_zero_natively\.py line 19\)"
+        Code.MODEL_CRASHED, r"SIGFPE while predicting in predict \(\S*divides_by_zero_natively\.py line 18\)"
     ),
     "kills_itself": Fault(Code.MODEL_CRASHED, r"SIGKILL.* not by this runtime", r"memory"),
     "terminates_itself": Fault(Code.MODEL_CRASHED, r"SIGTERM", r"^(?!A native library crashed)"),
@@ -307,7 +307,7 @@ CONFINED: dict[str, Fault | Delivered] = {
     # Hand-over
     "closes_every_descriptor": Fault(Code.BAD_HANDOVER, r".", r"descriptors"),
     "writes_to_every_descriptor": Fault(Code.BAD_HANDOVER, r"not JSON", r"descriptors"),
-    "floods_its_channel": Fault(Code.BAD_HANDOVER, r"."),
+    "floods_its_channel": Fault(Code.BAD_HANDOVER, r".", flags=("--time_limit", "10")),
     "forges_wrong_types": Fault(Code.BAD_HANDOVER, r"."),
     "forges_a_nested_answer": Fault(Code.BAD_HANDOVER, r"not JSON"),
     "forges_a_huge_size": Fault(Code.BAD_HANDOVER, r"1,000,000,000,000 bytes"),

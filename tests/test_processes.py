@@ -311,6 +311,11 @@ wait()
         tree.kill()
         self.assert_all_gone()
 
+    def test_tree_of_a_process_that_is_not_our_child_is_refused(self) -> None:
+        for pid in (1, os.getpid(), os.getppid()):
+            with self.subTest(pid=pid), self.assertRaises(ValueError):
+                ProcessTree(pid)
+
     def test_kill_spares_our_other_child_and_its_orphans(self) -> None:
         tree = self.start("say('ready')\nwait()")
         self.hear()
@@ -355,8 +360,7 @@ class OrphansTest(TreeCase):
         before = _children()
         tree = self.start("for _ in range(30):\n    daemon(lambda: None)\nsay('ready')")
         self.hear()
-        self.assert_soon(lambda: tree.memory_bytes() == 0 and _children() - before == {self.root.pid})
-        self.assertEqual(tree.count(), 0)
+        self.assert_soon(lambda: tree.memory_bytes() == tree.count() == 0 and _children() - before == {self.root.pid})
         self.assertEqual(self.root.wait(), 0)
 
     def test_orphans_computing_time_is_summed(self) -> None:

@@ -1,15 +1,19 @@
 """run_limited: real programs under real limits."""
 
+import io
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 import textwrap
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from numerai_predict.sandbox import Limits, Outcome, Stop, run_limited
-from tests.harness import ROOT
+from tests.harness import ROOT, command_lines
 
 PROLOGUE = f"""
 import os, sys, time
@@ -145,6 +149,134 @@ class TestRunLimited(unittest.TestCase):
     def test_program_that_neither_reads_nor_answers_is_no_success(self) -> None:
         outcome = run_limited(["true"], Limits(wall_s=60), refuse)
         self.assertEqual((outcome.status, outcome.answer), (0, None))
+
+    def test_program_has_a_folder_of_its_own_that_goes_with_it(self) -> None:
+        outcome = self.run_program("""
+            terms, _ = channel.terms()
+            open("here", "w").close()
+            places = {os.getcwd(), os.environ["HOME"], os.environ["TMPDIR"], terms["folder"]}
+            channel.answer({"places": sorted(places), "files": os.listdir(terms["folder"])})
+        """)
+        assert outcome.answer is not None
+        (folder,) = outcome.answer["places"]
+        self.assertEqual(outcome.answer["files"], ["here"])
+        self.assertFalse(Path(folder).exists())
+
+    def test_program_that_confines_itself_tells_which_promises_do_not_hold(self) -> None:
+        outcome = self.run_program("""
+            from numerai_predict.confinement import confine
+            channel.admit(confine(channel.terms()[0]))
+            channel.answer({})
+        """)
+        assert outcome.broken is not None
+        # As root the interpreter may be out of reach for every other user; a container has nothing else to excuse.
+        self.assertLessEqual(set(outcome.broken), {"user"} if os.getuid() == 0 else set())
+
+    def test_promise_that_is_told_twice_or_is_none_is_not_taken(self) -> None:
+        outcome = self.run_program("channel.admit({'network': 'x' * 9999, 'moon': 'no'}); channel.answer({})")
+        self.assertEqual(outcome.broken, {"network": "x" * 500, **self.unavoidable(outcome)})
+        outcome = self.run_program("channel.admit({'files': 'x'}); channel.admit({}); time.sleep(60)")
+        self.assertIs(outcome.stopped, Stop.HANDOVER)
+
+    def unavoidable(self, outcome: Outcome) -> dict[str, str]:
+        assert outcome.broken is not None
+        return {name: reason for name, reason in outcome.broken.items() if name == "user"}
+
+    def test_crash_is_written_to_the_trace_and_not_to_the_log(self) -> None:
+        outcome = self.run_program("""
+            import ctypes, faulthandler
+            faulthandler.enable(channel.terms()[1])
+            ctypes.string_at(0)
+        """)
+        self.assertEqual(outcome.status, -signal.SIGSEGV)
+        self.assertIn("Current thread", outcome.trace)
+        self.assertEqual(outcome.log_tail, "")
+
+    def test_program_with_too_many_processes_is_ended_with_all_of_them(self) -> None:
+        outcome = self.run_program(
+            """
+            for _ in range(60):
+                if os.fork() == 0:
+                    time.sleep(60)
+            time.sleep(60)
+            """,
+            Limits(wall_s=60, processes=50),
+        )
+        self.assertIs(outcome.stopped, Stop.PROCESSES)
+
+    def test_program_that_fills_its_folder_is_ended(self) -> None:
+        outcome = self.run_program(
+            "for n in range(30): open(str(n), 'wb').write(b'x' * 1_000_000)\ntime.sleep(60)",
+            Limits(wall_s=60, disk_bytes=20_000_000),
+        )
+        self.assertIs(outcome.stopped, Stop.DISK)
+
+    def test_output_beyond_the_limit_is_dropped_and_its_end_kept(self) -> None:
+        shown = io.TextIOWrapper(io.BytesIO())
+        with mock.patch("sys.stdout", shown):
+            outcome = self.run_program("print('x' * 999_990 + 'the end'); os._exit(0)", Limits(log_bytes=1000))
+        assert isinstance(shown.buffer, io.BytesIO)
+        self.assertEqual(shown.buffer.getvalue(), b"x" * 1000)
+        self.assertEqual(outcome.dropped_log_bytes, 999_998 - 1000)
+        self.assertTrue(outcome.log_tail.endswith("the end\n"))
+
+    def test_daemon_is_ended_and_its_cpu_seconds_counted(self) -> None:
+        outcome = self.run_program("""
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    for descriptor in range(100):
+                        try: os.close(descriptor)
+                        except OSError: pass
+                    end = time.process_time() + 0.4
+                    while time.process_time() < end: pass
+                    os.execvp("sleep", ["sleep", "98765.5"])
+                os._exit(0)
+            time.sleep(2)
+            channel.answer({})
+        """)
+        self.assertEqual(outcome.answer, {})
+        self.assertGreater(outcome.cpu_s, 0.4)
+        self.assertNotIn(["sleep", "98765.5"], command_lines())
+
+    def test_interrupt_leaves_neither_process_nor_folder(self) -> None:
+        """Several interrupts, as an impatient user gives: the first must not spoil the cleaning up."""
+        runner = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from numerai_predict.sandbox import Limits, run_limited
+run_limited(["sleep", "98765.25"], Limits(), None)
+"""
+        environment = dict(os.environ, TMPDIR=str(self.folder))
+        argv = [sys.executable, "-c", runner]
+        with subprocess.Popen(argv, stderr=subprocess.PIPE, env=environment) as process:
+            while not list(self.folder.iterdir()):
+                time.sleep(0.01)
+            time.sleep(0.3)
+            for _ in range(20):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.002)
+            assert process.stderr is not None
+            self.assertIn(b"KeyboardInterrupt", process.stderr.read())
+        self.assertEqual(list(self.folder.iterdir()), [])
+        self.assertNotIn(["sleep", "98765.25"], command_lines())
+
+    def test_program_ends_when_its_runtime_is_killed(self) -> None:
+        program = PROLOGUE + "from numerai_predict.confinement import confine\nconfine(channel.terms()[0])\n"
+        program += "print(os.getpid(), flush=True)\ntime.sleep(600)"
+        runner = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from numerai_predict.sandbox import Limits, run_limited
+run_limited([sys.executable, "-c", {program!r}], Limits(), None)
+"""
+        environment = dict(os.environ, TMPDIR=str(self.folder))
+        argv = [sys.executable, "-c", runner]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as process:
+            assert process.stdout is not None
+            pid = int(process.stdout.readline())
+            process.kill()
+        self.assert_ends(pid)
 
     def test_cpu_seconds_and_phases_are_counted(self) -> None:
         outcome = self.run_program("""
