@@ -48,7 +48,7 @@ format: $(VENV)/check.done ## format the code
 	$(VENV)/check/bin/ruff check --fix .
 	$(VENV)/check/bin/ruff format .
 
-bench: $(VENV)/predict.done ## what predict.py costs beside the bare minimum
+bench: $(VENV)/predict.done ## what predict.py costs beside the bare minimum, and the confinement in it
 	$(VENV)/predict/bin/python tests/bench.py
 
 build: $(TAGS:%=build_%) ## build every image
@@ -67,7 +67,7 @@ test_predict: build_shell ## run the unit tests in the shell container
 
 $(TAGS:%=test_%): test_%: build_% ## build the image of one version, run both sample models in it, test it
 	DOCKER=$(DOCKER) PLATFORM=$(PLATFORM) IMAGE=$(IMAGE)_$*:latest VERSION=$(subst _,.,$*) \
-	  $(PYTHON) -m unittest tests.images.test_image
+	  $(PYTHON) -m unittest tests.images.test_image tests.images.test_confinement
 
 bench_images: build_$(subst .,_,$(VERSION)) $(VENV)/predict.done ## cold start of the sample model beside the original's pinned set
 	DOCKER=$(DOCKER) $(VENV)/predict/bin/python tests/images/bench_images.py --version $(VERSION)

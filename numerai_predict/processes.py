@@ -49,9 +49,7 @@ class ProcessTree:
     """
 
     def __init__(self, root: int, group: MemoryGroup | None = None) -> None:
-        self.peak_memory_bytes = 0
         self.orphans_cpu_s = 0.0
-        self._largest_total = 0
         self._session = os.getsid(0)
         processes = _list_processes()
         self._root = processes.get(root, _Process(root, os.getpid()))
@@ -66,7 +64,12 @@ class ProcessTree:
         self._group = group
         self._others: list[int] | None = None
         self._look()
+        self.disregard_files()
+
+    def disregard_files(self) -> None:
+        """Let what is in memory now and held by no process not be the tree's: files that others wrote to a tmpfs."""
         self._before_bytes = self._unowned_bytes()
+        self._largest_total = self.peak_memory_bytes = 0
 
     def count(self) -> int:
         """How many of its processes were alive at the last look."""

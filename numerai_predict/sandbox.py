@@ -206,6 +206,7 @@ class _Run:
         self._pool.submit(int)  # The program's filter protects only those of our threads that are there before it.
         self._clock = _Clock()
         self._leave_by = float("inf")
+        self._handed_over = False
         self._next_look_at_disk = time.monotonic() + DISK_POLL_SECONDS
         self._broken = _broken_by_the_system(self._group)
         self._quarters = Quarters()
@@ -376,6 +377,9 @@ class _Run:
         if fetch is not None:
             self._clock.wait(False)
             path = fetch.result()
+            if not self._handed_over:  # It may have been downloaded to a tmpfs meanwhile.
+                self._tree.disregard_files()
+            self._handed_over = True
             with open(path, "rb") as file:
                 self._reply({"name": path.name}, file.fileno())
         return True

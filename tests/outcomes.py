@@ -22,7 +22,7 @@ class Fault:
     hint: str = "."
     flags: tuple[str, ...] = ()
     file: str = "model.pkl"
-    log: str = ""
+    log: str = "."
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class GroupCase(unittest.TestCase):
 
 class OursTest(GroupCase):
     def group(self, folder: str, pid: int | None = None) -> Path:
-        return self.write(folder, cgroup_procs=f"1\n{pid or os.getpid()}\n", memory_stat="")
+        return self.write(folder, cgroup_procs=f"{pid or os.getpid()}\n", memory_stat="")
 
     def test_group_of_v2_is_found_by_its_path(self) -> None:
         self.group("")
@@ -67,8 +67,8 @@ class OursTest(GroupCase):
         self.assertEqual(self.ours("3:cpu:/a\n0::/b\n"), MemoryGroup(folder, 2))
 
     def test_group_without_us_is_not_ours(self) -> None:
-        self.group("", pid=os.getppid() or 2)
-        self.group("memory", pid=os.getppid() or 2)
+        self.group("", pid=os.getpid() + 1)
+        self.group("memory", pid=os.getpid() + 1)
         self.assertIsNone(self.ours("4:memory:/\n0::/\n"))
 
     def test_system_without_groups_has_none(self) -> None:

