@@ -39,6 +39,11 @@ class Decoder:
             messages.append(message)
         return messages
 
+    @property
+    def is_amid(self) -> bool:
+        """Whether part of a message has come, and the rest has not."""
+        return bool(self._buffer) or self._header is not None
+
     def _next(self) -> tuple[Message, bytes] | None:
         if self._header is None:
             end = self._buffer.find(b"\n")

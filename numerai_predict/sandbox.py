@@ -149,6 +149,7 @@ class _Conversation:
 
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
     asked: set[str] = field(default_factory=set)
+    announced: int = 0
     broken: dict[str, str] | None = None
     answer: Message | None = None
     payload: bytes = b""
@@ -291,6 +292,9 @@ class _Run:
             self._ask_where()
         self._end()
         self._drain()
+        if self._decoder.is_amid and self._exit and self._exit[0] == 0:
+            self._refusal = "only the beginning of a message"
+            self._stop(Stop.HANDOVER)
         assert self._exit is not None
         status, cpu_s = self._exit
         conversation = self._conversation
@@ -331,7 +335,8 @@ class _Run:
 
     def _take(self, message: Message, payload: bytes) -> None:
         match message:
-            case {"phase": str(phase)} if len(self._clock.phases) < MAX_PHASES:
+            case {"phase": str(phase)} if self._conversation.announced < MAX_PHASES:
+                self._conversation.announced += 1
                 self._clock.enter(phase[:40])
             case {"broken": dict(broken)} if self._conversation.broken is None:
                 self._conversation.broken = {

@@ -4,9 +4,11 @@ import re
 import sys
 import traceback
 from pathlib import Path
+from traceback import TracebackException
 from types import TracebackType
 from typing import Any
 
+OUR_FOLDER = f"{Path(__file__).resolve().parent}/"
 MAX_MESSAGE = 150_000
 MAX_TRACE = 20_000
 # Libraries whose version often explains a failure; only those that are loaded are named.
@@ -31,11 +33,20 @@ def describe_exception(error: BaseException, runtime: dict[str, Any]) -> dict[st
         "message": _text_of(error)[:MAX_MESSAGE],
         "name": name if isinstance(name := getattr(error, "name", ""), str) else "",
         "where": _where(users),
-        "trace": "".join(traceback.format_exception(type(error), error, users))[-MAX_TRACE:],
+        "trace": "".join(_without_refusals(TracebackException(type(error), error, users)).format())[-MAX_TRACE:],
         "libraries": {
             name: str(getattr(sys.modules[name], "__version__", "")) for name in LIBRARIES if name in sys.modules
         },
     }
+
+
+def _without_refusals(shown: TracebackException) -> TracebackException:
+    """Without the frame of ours that raised where the model tried what it may not (confinement.py)."""
+    shown.stack[:] = [frame for frame in shown.stack if not frame.filename.startswith(OUR_FOLDER)]
+    for earlier in (shown.__cause__, shown.__context__):
+        if earlier:
+            _without_refusals(earlier)
+    return shown
 
 
 def _text_of(error: BaseException) -> str:

@@ -88,7 +88,7 @@ FAULTS = {
     "computes_forever": Fault(Code.TIMEOUT, r"more than 3 seconds \(\d+ of them computing\)", flags=SHORT_TIME),
     # What it does to its process
     "disables_logging": Fault(Code.MODEL_RAISED, r"nobody hears this"),
-    "patches_pandas": Fault(Code.INTERNAL_ERROR, r"Checking the predictions raised TypeError"),
+    "patches_pandas": Fault(Code.BAD_HANDOVER, r"cannot be checked: that raised TypeError"),
     # What it needs
     "asks_for_missing_columns": Fault(Code.MISSING_COLUMNS, r"feature_a.*feature_b", r"--dataset"),
     "asks_for_only_missing_columns": Fault(Code.MISSING_COLUMNS, r"feature_a.*feature_b"),
@@ -263,12 +263,13 @@ CONFINED: dict[str, Fault | Delivered] = {
     "leaves_traps_in_its_folder": Delivered(),
     "removes_the_working_directory": Delivered(),
     # Memory
-    "eats_memory": Fault(Code.OUT_OF_MEMORY, r"used \d+ of \d+ MiB .* predicting", flags=LITTLE_MEMORY),
-    "eats_memory_in_children": Fault(Code.OUT_OF_MEMORY, r"used \d+ of \d+ MiB .* predicting", flags=LITTLE_MEMORY),
-    "eats_memory_in_one_call": Fault(
-        Code.OUT_OF_MEMORY, r"used \d+ of \d+ MiB .* predicting|Unable to allocate 16\.0 GiB", flags=LITTLE_MEMORY
+    "eats_memory": Fault(Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB .* predicting", flags=LITTLE_MEMORY),
+    "eats_memory_in_children": Fault(
+        Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB .* predicting", flags=LITTLE_MEMORY
     ),
-    "eats_memory_in_a_memory_file": Fault(Code.OUT_OF_MEMORY, r"used \d+ of \d+ MiB", flags=LITTLE_MEMORY),
+    "eats_memory_in_one_call": Fault(
+        Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB .* predicting|Unable to allocate 16\.0 GiB", flags=LITTLE_MEMORY
+    ),
     # Time and processes
     "stops_itself": Fault(Code.TIMEOUT, r"more than 3 seconds \(\d+ of them computing\)", flags=SHORT_TIME),
     "forks_without_end": Fault(Code.TOO_MANY_PROCESSES, r"400", flags=("--time_limit", "50")),
@@ -321,4 +322,9 @@ CONFINED: dict[str, Fault | Delivered] = {
     "forges_missing_values": Fault(Code.BAD_HANDOVER, r"."),
     "forges_values_out_of_range": Fault(Code.BAD_HANDOVER, r"."),
     "forges_no_rows": Fault(Code.BAD_HANDOVER, r"."),
+}
+
+# What only the figures of a container show, of memory that belongs to no process: caught in the images alone.
+CONTAINED: dict[str, Fault | Delivered] = {
+    "eats_memory_in_a_memory_file": Fault(Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB", flags=LITTLE_MEMORY),
 }

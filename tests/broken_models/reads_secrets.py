@@ -98,9 +98,9 @@ def open_files(folder: Path, is_parent: bool) -> Iterator[str]:
     """What a process has open could be opened again through /proc."""
     with contextlib.suppress(OSError):
         for descriptor in os.listdir(folder / "fd"):
-            if is_parent:
-                yield f"descriptor {descriptor} of the parent"
             with contextlib.suppress(OSError):
+                if is_parent and os.readlink(folder / "fd" / descriptor):
+                    yield f"descriptor {descriptor} of the parent"
                 if stat.S_ISREG(os.stat(folder / "fd" / descriptor).st_mode):
                     with open(folder / "fd" / descriptor, "rb") as file:
                         yield from secrets_in(file.read(LARGEST_FILE), f"{folder}/fd/{descriptor}")
