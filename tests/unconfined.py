@@ -5,7 +5,8 @@ import types
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 stand_ins: dict[str, dict[str, Any]] = {
     "secrecy": {"hide": lambda secrets: ""},
     "confinement": {"confine": lambda terms: {}, "explain_network_errors": lambda hosts: None},
@@ -18,9 +19,6 @@ import numerai_predict  # noqa: E402
 
 vars(numerai_predict).update({name: sys.modules[f"numerai_predict.{name}"] for name in stand_ins})
 
-import predict  # noqa: E402
-
-predict.__file__ = __file__  # So that the child is this program too.
-if sys.argv[1:] == [predict.CHILD_MODE]:
-    predict.run_model()
-predict.leave(predict.main(predict.parse_args()))
+# Compiled anew each time, as a program is, and with this file in its place, so that the child is this program too.
+program = (ROOT / "predict.py").read_text()
+exec(compile(program, ROOT / "predict.py", "exec"), {"__name__": "__main__", "__file__": __file__})
