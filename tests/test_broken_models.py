@@ -7,6 +7,7 @@ pickle of ours. Each has a row in one of the tables of outcomes.py.
 import contextlib
 import os
 import re
+import secrets
 import time
 import unittest
 from collections.abc import Callable, Iterator
@@ -23,8 +24,10 @@ from tests.servers import Answer, serving
 
 FOLDER = TESTS / "broken_models"
 PROMISES = {"network", "secrets", "parent", "files", "user", "memory", "processes"}
-# What reads_secrets.py looks for.
-SECRET = "S3CR3T-native"
+# What reads_secrets.py looks for: one of our own, as other runs of the tests on this machine may show theirs. The
+# pattern does not match itself, for the model finds it in its own memory.
+SECRET = f"S3CR3T-{secrets.token_hex(4)}"
+PATTERN = re.compile("".join(f"[{character}]" for character in SECRET).encode())
 SECRETS = {"AWS_SECRET_ACCESS_KEY": f"{SECRET}-aws", "NUMERAI_SECRET_KEY": f"{SECRET}-numerai"}
 LONGEST_LOG = 12_000_000
 PATIENCE_S = 2
@@ -62,7 +65,7 @@ def commit(name: str, flags: tuple[str, ...] = (), file: str = "model.pkl", **se
 def make(source: Path, path: Path, **settings: object) -> None:
     """Write the model that `source` describes to `path`."""
     module = load_source(source)
-    vars(module).update(settings)
+    vars(module).update({"SECRET": PATTERN, **settings})
     if hasattr(module, "write"):
         module.write(path)
     else:
