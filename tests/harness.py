@@ -107,9 +107,11 @@ def load_source(path: Path) -> ModuleType:
 
 
 def command_lines() -> list[list[str]]:
-    """The command line of every process on this machine."""
+    """The command line of every process on this machine, but for those in containers."""
     found = []
+    here = os.readlink("/proc/self/ns/pid")
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # It may have ended meanwhile.
-            found.append((process / "cmdline").read_text(errors="replace").split("\0")[:-1])
+        with contextlib.suppress(OSError):  # It may have ended meanwhile, or be another user's.
+            if os.readlink(process / "ns/pid") == here:
+                found.append((process / "cmdline").read_text(errors="replace").split("\0")[:-1])
     return found

@@ -4,6 +4,7 @@ Needs nothing but Python and a Docker engine, and no network. For the first vers
 """
 
 import dataclasses
+import errno
 import json
 import re
 import unittest
@@ -247,6 +248,41 @@ class ListenersTest(unittest.TestCase):
             self.assertEqual([], listeners.heard)
 
 
+class OldKernelTest(unittest.TestCase):
+    """Docker's own filter plays a kernel that has neither seccomp filters nor Landlock."""
+
+    profile: ClassVar[dict[str, Any]] = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [
+            {"names": ["seccomp", "landlock_create_ruleset"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno.ENOSYS},
+            {
+                "names": ["prctl"],
+                "action": "SCMP_ACT_ERRNO",
+                "errnoRet": errno.EINVAL,
+                "args": [{"index": 0, "value": 22, "op": "SCMP_CMP_EQ"}],  # PR_SET_SECCOMP
+            },
+        ],
+    }
+
+    def test_model_runs_with_a_warning_for_each_promise_that_cannot_be_kept(self) -> None:
+        models = open_folder()
+        self.addCleanup(remove, models)
+        (models / "profile.json").write_text(json.dumps(self.profile))
+        write_models(["closes_standard_streams", "looks_up_a_host"], models)
+        profile = ("--security-opt", f"seccomp={models}/profile.json")
+        for user, promises in (((), {"network", "files"}), (("--user", "1000:1000"), {"network", "files", "parent"})):
+            with self.subTest(user):
+                run = run_image(models, "closes_standard_streams", (*profile, *user))
+                self.assertEqual((0, 1), (run.status, len(run.csvs)), run.log)
+                broken = {entry["promise"]: entry["reason"] for entry in run.report["runtime"]["confinement"]["broken"]}
+                self.assertEqual(promises, {*broken})
+                for reason in broken.values():
+                    self.assertRegex(run.stderr, rf"WARNING It cannot be promised here .*{re.escape(reason)}")
+                self.assertRegex(broken["files"], "no Landlock .*not implemented")
+        run = run_image(models, "looks_up_a_host", profile)
+        self.assertEqual("network_used", run.report["fault"]["code"], "Python's own calls are still refused")
+
+
 Test = Callable[[Confinement], None]
 
 
@@ -273,9 +309,10 @@ for flagged in (DefaultTest, OrdinaryUserTest, NoNetworkTest, ReadOnlyTest, Litt
 
 def load_tests(loader: unittest.TestLoader, _tests: unittest.TestSuite, _pattern: str | None) -> unittest.TestSuite:
     """The classes that hold for this version: one image gets every set of flags, the others the two most common."""
-    common: tuple[type[unittest.TestCase], ...] = (DefaultTest, OrdinaryUserTest, KernelTest, SecretsTest)
-    more = (ListenersTest, NoNetworkTest, ReadOnlyTest, LittleMemoryTest) if VERSION == MOST_TESTED else ()
-    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (*common, *more))
+    cases: list[type[unittest.TestCase]] = [DefaultTest, OrdinaryUserTest]
+    if VERSION == MOST_TESTED:
+        cases += [NoNetworkTest, ReadOnlyTest, LittleMemoryTest, KernelTest, SecretsTest, ListenersTest, OldKernelTest]
+    return unittest.TestSuite(map(loader.loadTestsFromTestCase, cases))
 
 
 if __name__ == "__main__":
