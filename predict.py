@@ -31,6 +31,7 @@ from numerai_predict.diagnosis import diagnose, other_file, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
 from numerai_predict.lazy import lazy_import
 from numerai_predict.pickles import PickleFacts, look
+from numerai_predict.quarters import NoRoomError
 from numerai_predict.report import RunReport, hide_queries, without_query
 from numerai_predict.sandbox import PROMISES, Limits, Outcome, Stop, run_limited
 from numerai_predict.summary import explain, git_ref, reproduce_command, summarize
@@ -104,8 +105,8 @@ def run(args: argparse.Namespace, report: RunReport) -> None:
         limits = Limits(wall_s=args.time_limit or None, memory_bytes=args.memory_limit or None)
         try:
             outcome = run_limited([sys.executable, os.path.abspath(__file__), CHILD_MODE], limits, provide)
-        except FileNotFoundError as error:
-            message = f"There is no place for the model's temporary folder: {error.strerror}."
+        except NoRoomError as error:
+            message = f"There is no place for the model's temporary folder: {error}."
             raise Fault(Code.OUTPUT_NOT_WRITTEN, message, "In a read-only container, add --tmpfs /tmp.") from error
         finally:
             datasets.abandon()

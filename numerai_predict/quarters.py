@@ -20,14 +20,21 @@ SHARED_MEMORY = Path("/dev/shm")
 MAX_FILES_COUNTED = 20_000
 
 
+class NoRoomError(Exception):
+    """There is no place for a private folder."""
+
+
 class Quarters:
     """A private folder and, where we are root, an unprivileged user who owns it; `why_no_user` says why there is none.
 
-    Raises OSError if there is no place for a folder.
+    Raises NoRoomError if a folder cannot be made.
     """
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="model-"))
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="model-"))
+        except OSError as error:
+            raise NoRoomError(error.strerror or str(error)) from error
         self.user: int | None = None
         self.why_no_user = ""
         if os.getuid() == 0:

@@ -109,7 +109,7 @@ def run_limited(argv: Sequence[str], limits: Limits, provide: Callable[[str], Pa
     and with a message channel as its standard input. There it can ask for the `terms` on which it has to confine
     itself (confinement.py). What else it asks for by name comes from `provide`, which is called in a thread, once for
     each name; the time it takes does not count. Whatever `provide` raises ends the program and is raised here. Raises
-    OSError if there is no place for a folder.
+    NoRoomError if there is no place for a folder.
     """
     run = None
     try:

@@ -1,6 +1,7 @@
 """Listeners on loopback, TCP and UDP, IPv4 and IPv6, that note whatever arrives. Needs nothing but Python."""
 
 import contextlib
+import errno
 import selectors
 import socket
 import threading
@@ -28,7 +29,12 @@ def listening() -> Iterator[Listeners]:
         for kind, number in KINDS.items():
             for version, (family, host) in HOSTS.items():
                 listener = opened.enter_context(socket.socket(family, number))
-                listener.bind((host, 0))
+                try:
+                    listener.bind((host, 0))
+                except OSError as error:
+                    if family == socket.AF_INET6 and error.errno == errno.EADDRNOTAVAIL:
+                        continue  # A container's network may have no IPv6, so nobody can reach anything there.
+                    raise
                 if kind == "TCP":
                     listener.listen()
                 listener.setblocking(False)

@@ -40,6 +40,13 @@ class QuartersTest(unittest.TestCase):
             self.assertFalse(self.folder.exists())
             self.assertEqual(kept.read_text(), "kept")
 
+    def test_folder_that_cannot_be_made_is_told_with_the_reason(self) -> None:
+        with (
+            mock.patch("tempfile.tempdir", str(self.folder / "nowhere")),
+            self.assertRaisesRegex(quarters.NoRoomError, "No such file or directory"),
+        ):
+            Quarters()
+
     def test_folder_that_is_gone_already_is_no_error(self) -> None:
         self.folder.rmdir()
         self.quarters.remove()
