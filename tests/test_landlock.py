@@ -204,7 +204,8 @@ class RestrictWritesTest(unittest.TestCase):
     def test_all_that_it_starts_is_restricted_too(self) -> None:
         words = self.run_restricted("""
             command = 'echo x 2>/dev/null >"$0/file" || echo denied'
-            print(subprocess.run(["sh", "-c", command, str(outside)], stdout=subprocess.PIPE, text=True).stdout, flush=True)
+            done = subprocess.run(["sh", "-c", command, str(outside)], stdout=subprocess.PIPE, text=True)
+            print(done.stdout, flush=True)
             if os.fork() == 0:
                 print(outcome((outside / "file").unlink), flush=True)
                 os._exit(0)
