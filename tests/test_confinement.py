@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.harness import ROOT
 
+NOBODY = (1 << 22) + 1  # Linux numbers no process so high.
 CONFINED = """
 import json, os, resource, sys
 from numerai_predict.confinement import confine
@@ -63,7 +64,7 @@ print(json.dumps([limits, powers, os.nice(0), int(open("/proc/self/oom_score_adj
 
     def test_process_whose_parent_is_gone_already_ends_at_once(self) -> None:
         with self.assertRaises(AssertionError):
-            self.confined("print(1)", parent=os.getppid())
+            self.confined("print(1)", parent=NOBODY)
 
 
 class ExplainNetworkErrorsTest(ConfinementTestCase):
