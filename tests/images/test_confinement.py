@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from numerai_predict.faults import Code
-from tests.images.engine import IMAGE, SAMPLE, TESTS, TESTS_MOUNTED, VERSION, docker, open_folder, python, remove
+from tests.images.engine import IMAGE, TESTS, VERSION, docker, open_folder, python, remove
 from tests.listeners import listening
 from tests.outcomes import CONFINED, CONTAINED, ROWS, Delivered, Fault
 from tests.servers import Answer, serving
@@ -23,6 +23,7 @@ from tests.servers import Answer, serving
 MOST_TESTED = "3.11"
 AT_A_TIME = 3
 MODELS = Path("/models")
+DATA = Path("/data")
 OUTPUT = Path("/output")
 # What reads_secrets.py looks for.
 SECRET = "S3CR3T-image"
@@ -80,8 +81,9 @@ def run_image(models: Path, name: str, engine_flags: tuple[str, ...], *flags: st
     folder.mkdir()
     folder.chmod(0o777)
     model = ("--volume", f"{models}/{name}.pkl:{MODELS}/{name}.pkl:ro")
-    mounts = (*TESTS_MOUNTED, *model, "--volume", f"{folder}:{OUTPUT}")
-    words = ("--model", MODELS / f"{name}.pkl", *SAMPLE, "--output_dir", OUTPUT, "--report", OUTPUT / "report.json")
+    mounts = (*model, "--volume", f"{TESTS}/data:{DATA}:ro", "--volume", f"{folder}:{OUTPUT}")
+    data = ("--dataset", DATA / "live.parquet", "--benchmarks", DATA / "live_benchmark_models.parquet")
+    words = ("--model", MODELS / f"{name}.pkl", *data, "--output_dir", OUTPUT, "--report", OUTPUT / "report.json")
     try:
         done = docker("run", "--name", container, *mounts, *engine_flags, IMAGE, *words, *flags)
         left = sorted(folder.iterdir())
