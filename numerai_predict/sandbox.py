@@ -266,7 +266,9 @@ class _Run:
         self._listen(POLL_SECONDS)
         limits = self._limits
         memory = self._tree.memory_bytes()
-        if limits.memory_bytes is not None and memory > limits.memory_bytes:
+        # What it is given first may come to lie in a tmpfs, where it would count as the program's memory.
+        is_given_first = self._fetch is not None and not self._handed_over
+        if limits.memory_bytes is not None and memory > limits.memory_bytes and not is_given_first:
             self._stop(Stop.MEMORY)
         elif self._tree.count() > limits.processes:
             self._stop(Stop.PROCESSES)
@@ -382,7 +384,7 @@ class _Run:
         if fetch is not None:
             self._clock.wait(False)
             path = fetch.result()
-            if not self._handed_over:  # It may have been downloaded to a tmpfs meanwhile.
+            if not self._handed_over:
                 self._tree.disregard_files()
             self._handed_over = True
             with open(path, "rb") as file:

@@ -69,13 +69,11 @@ def run_in_turn(programs: dict[str, list[str]], runs: int) -> dict[str, list[Cos
     return costs
 
 
-def predict(program: Path, case: Case, folder: Path) -> list[str]:
-    """The arguments of a run of predict.py, or of what stands in for it, that writes to the folder."""
+def argv_of(program: Path, case: Case, folder: Path) -> list[str]:
+    """The command of a run of predict.py, or of what stands in for it, that writes to the folder."""
     data = ["--dataset", str(case.live), "--benchmarks", str(case.benchmarks)]
-    return [
-        *(str(program), "--model", str(case.model), *data),
-        *("--output_dir", str(folder), "--report", str(folder / "report.json")),
-    ]
+    output = ["--output_dir", str(folder), "--report", str(folder / "report.json")]
+    return [str(program), "--model", str(case.model), *data, *output]
 
 
 def compare_with_bare_minimum(case: Case, runs: int, folder: Path) -> None:
@@ -83,7 +81,7 @@ def compare_with_bare_minimum(case: Case, runs: int, folder: Path) -> None:
     inputs = map(str, (case.model, case.live, case.benchmarks))
     programs = {
         "bare minimum": [str(TESTS / "bare_minimum.py"), *inputs, str(folder / "bare.csv")],
-        "predict.py": predict(PREDICT, case, folder),
+        "predict.py": argv_of(PREDICT, case, folder),
     }
     found = {name: medians(costs) for name, costs in run_in_turn(programs, runs).items()}
     print(case.name)
@@ -97,19 +95,17 @@ def compare_with_bare_minimum(case: Case, runs: int, folder: Path) -> None:
 def compare_with_unconfined(case: Case, runs: int, folder: Path) -> None:
     """Print what the confinement adds, of the fastest third of the runs: it is less than what disturbs the others."""
     programs = {
-        "unconfined": predict(TESTS / "unconfined.py", case, folder),
-        "confined": predict(PREDICT, case, folder),
+        "unconfined": argv_of(TESTS / "unconfined.py", case, folder),
+        "confined": argv_of(PREDICT, case, folder),
     }
-    found = run_in_turn(programs, runs)
-    for name, costs in found.items():
-        costs.sort(key=lambda cost: cost.wall_s)
-        found[name] = costs[: max(1, runs // 3)]
     print(f"Confinement: {case.name}, mean of the fastest third of {runs} runs")
-    means = {}
-    for name, costs in found.items():
-        means[name] = (statistics.mean(cost.wall_s for cost in costs), medians(costs)[1])
-        print(f"  {name:<14}{means[name][0]:>8.2f} s{means[name][1]:>8.0f} MB")
-    (free_s, free_mb), (confined_s, confined_mb) = means.values()
+    found = []
+    for name, costs in run_in_turn(programs, runs).items():
+        fastest = sorted(costs, key=lambda cost: cost.wall_s)[: max(1, runs // 3)]
+        wall_s, (_, peak_mb) = statistics.mean(cost.wall_s for cost in fastest), medians(fastest)
+        print(f"  {name:<14}{wall_s:>8.2f} s{peak_mb:>8.0f} MB")
+        found.append((wall_s, peak_mb))
+    (free_s, free_mb), (confined_s, confined_mb) = found
     print(f"  {'confinement':<14}{confined_s - free_s:>+8.2f} s{confined_mb - free_mb:>+8.0f} MB", end="")
     print("   allowed +0.06 s, +10 MB")
 

@@ -63,7 +63,7 @@ print(json.dumps([limits, powers, os.nice(0), int(open("/proc/self/oom_score_adj
         self.assertGreaterEqual(niceness, 10)
 
     def test_process_whose_parent_is_gone_already_ends_at_once(self) -> None:
-        with self.assertRaises(AssertionError):
+        with self.assertRaisesRegex(AssertionError, "^1 != 0 : $"):  # Status 1, and nothing on stderr.
             self.confined("print(1)", parent=NOBODY)
 
 
@@ -92,6 +92,17 @@ print(json.dumps([said, hosts]))
         for message, host in zip(said, expected, strict=True):
             self.assertIn(f"no internet access while a model predicts (tried to reach {host})", message)
         self.assertEqual(hosts, ["numer.ai", "api.numer.ai", "example.org", "example.com"])
+
+    def test_only_some_names_are_remembered_and_none_whole_if_it_is_long(self) -> None:
+        hosts = self.explained("""
+for number in range(20):
+    try:
+        socket.gethostbyname(f"{number}." + "x" * 1000)
+    except OSError:
+        pass
+print(json.dumps(hosts))
+""")
+        self.assertEqual([len(host) for host in hosts], [200] * 10)
 
     def test_internet_sockets_are_refused_and_others_are_not(self) -> None:
         said = self.explained("""

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 import unittest
 from pathlib import Path
 from unittest import mock
 
+from numerai_predict.cgroups import MemoryGroup
 from numerai_predict.sandbox import Limits, Outcome, Stop, run_limited
 from tests.harness import ROOT, command_lines
 
@@ -148,6 +150,44 @@ class TestRunLimited(unittest.TestCase):
     def test_program_that_neither_reads_nor_answers_is_no_success(self) -> None:
         outcome = run_limited(["true"], Limits(wall_s=60), refuse)
         self.assertEqual((outcome.status, outcome.answer), (0, None))
+
+    def test_half_an_answer_is_refused(self) -> None:
+        for half in ("""b'{"answer": '""", """b'{"payload_bytes": 9}\\n' + b'x' * 8"""):
+            with self.subTest(half):
+                outcome = self.run_program(f"channel._send({half}); os._exit(0)")
+                self.assertEqual((outcome.stopped, outcome.answer), (Stop.HANDOVER, None))
+                self.assertEqual(outcome.refusal, "only the beginning of a message")
+
+    def test_thread_that_provides_is_there_before_the_program_begins(self) -> None:
+        provider = []
+
+        def provide(_: str) -> Path:
+            provider.append(str(threading.get_native_id()))
+            return Path(os.devnull)
+
+        program = "print(*os.listdir(f'/proc/{os.getppid()}/task'), flush=True)\nchannel.request('model')"
+        outcome = run_limited([sys.executable, "-c", PROLOGUE + program], Limits(wall_s=60), provide)
+        self.assertEqual(len(provider), 1)
+        self.assertIn(provider[0], outcome.log_tail.split())
+
+    def test_memory_of_the_first_file_on_a_tmpfs_is_not_the_programs(self) -> None:
+        group = MemoryGroup(self.folder, 2)
+        (self.folder / "cgroup.procs").write_text(f"{os.getpid()}\n")
+        held = self.folder / "memory.stat"
+        held.write_text("anon 1000000000\nshmem 0\n")
+
+        def provide(name: str) -> Path:
+            held.write_text(f"anon 1000000000\nshmem {700_000_000 if name == 'model' else 1_400_000_000}\n")
+            time.sleep(0.2)
+            return Path(os.devnull)
+
+        for needs, stopped in (("model",), None), (("model", "live_features"), Stop.MEMORY):
+            program = f"for need in {needs}: channel.request(need)\ntime.sleep(0.5)\nchannel.answer({{}})"
+            with self.subTest(needs), mock.patch.object(MemoryGroup, "ours", return_value=group):
+                held.write_text("anon 1000000000\nshmem 0\n")
+                limits = Limits(wall_s=60, memory_bytes=500_000_000)
+                outcome = run_limited([sys.executable, "-c", PROLOGUE + program], limits, provide)
+                self.assertIs(outcome.stopped, stopped)
 
     def test_program_has_a_folder_of_its_own_that_goes_with_it(self) -> None:
         outcome = self.run_program("""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numerai_predict.channel import MAX_HEADER_BYTES, encode
-from numerai_predict.tracebacks import crash_site, describe_exception, without_our_frames
+from numerai_predict.tracebacks import OUR_FOLDER, crash_site, describe_exception, without_our_frames
 from tests.harness import ROOT
 
 RUNTIME = """
@@ -78,6 +78,23 @@ class DescribeExceptionTest(unittest.TestCase):
         found = self.describe(user["predict"], self.runtime["run"])
         self.assertIn('File "/predict.py", line 3, in run', found["trace"])
         self.assertTrue(found["trace"].index("model.py") < found["trace"].index("/predict.py"))
+
+    def test_describe_leaves_out_the_frame_that_refused_what_the_model_tried(self) -> None:
+        ours = module("def refuse(): raise OSError('no network')", f"{OUR_FOLDER}confinement.py")
+        source = """
+def predict(refuse):
+    try:
+        refuse()
+    except OSError as error:
+        try:
+            refuse()
+        except OSError:
+            raise ValueError("worse") from error
+"""
+        trace = self.describe(module(source, "model.py")["predict"], ours["refuse"])["trace"]
+        self.assertEqual(trace.count('File "model.py"'), 2)
+        self.assertIn("OSError: no network", trace)
+        self.assertNotIn("confinement.py", trace)
 
     def test_describe_of_a_chain_shows_the_cause(self) -> None:
         source = """

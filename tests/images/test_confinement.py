@@ -1,6 +1,6 @@
 """What a model may not do, tried in the image under `docker run` with the flags that people use.
 
-Needs nothing but Python and a Docker engine, and no network. For the first version all flags are tried.
+Needs nothing but Python and a Docker engine, and no network. The image of one version is tried with all flags.
 """
 
 import dataclasses
