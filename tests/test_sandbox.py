@@ -177,6 +177,7 @@ class TestRunLimited(unittest.TestCase):
         held.write_text("anon 1000000000\nshmem 0\n")
 
         def provide(name: str) -> Path:
+            time.sleep(0.1)  # The runtime listens again, and hears of the file before it looks at the memory.
             held.write_text(f"anon 1000000000\nshmem {700_000_000 if name == 'model' else 1_400_000_000}\n")
             if name == "model":
                 time.sleep(0.2)
