@@ -49,4 +49,6 @@ class BuildContextTest(unittest.TestCase):
         for dockerfile in [DOCKERFILES[0], ROOT / "shell/Dockerfile"]:
             for words in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile.read_text(), re.MULTILINE):
                 copied |= {word.replace("py${PYTHON}", "py3.*") for word in words.split()}
-        self.assertEqual({word if Path(word).suffix else f"{word}/*.py" for word in copied}, files - {"py3.*"})
+        folders = {word for word in copied if not Path(word).suffix}
+        inside = {f"{folder}/*.{suffix}" for folder in folders for suffix in ("py", "json")}
+        self.assertEqual(inside | copied - folders, files - {"py3.*"})
