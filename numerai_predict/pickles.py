@@ -1,123 +1,172 @@
-"""A static look at a model file: what it is, without executing any of it."""
+"""A static look into a pickle: which Python wrote it, what it needs, and which libraries; it executes none of it."""
 
-import hashlib
-import re
-from dataclasses import dataclass
+import contextlib
+import io
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, TypeAlias, cast
 
-HEAD_BYTES = 4096
+from numerai_predict import bytecode, modules, skew
+from numerai_predict.bytecode import Code, Import
+from numerai_predict.faults import Code as FaultCode
+from numerai_predict.faults import Fault
+from numerai_predict.findings import THIS_PYTHON, Difference, Findings, Module, printable
+from numerai_predict.formats import compression_of
+from numerai_predict.inert import CLOUDPICKLE, DILL, Traces, trace
+from numerai_predict.signatures import Model, describe
 
-# First bytes, and what a file that begins with them is. Sources: each format's own specification.
-# These pandas opens by their suffix.
-COMPRESSED = {
-    "gz": (b"\x1f\x8b", "a gzip file"),
-    "bz2": (b"BZh", "a bzip2 file"),
-    "xz": (b"\xfd7zXZ\x00", "an xz file"),
-    "zst": (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
-    "zip": (b"PK\x03\x04", "a zip archive (torch.save and numpy.savez write such files)"),
-}
-TAR_SUFFIXES = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz")
-MAGIC = (
-    *COMPRESSED.values(),
-    (b"x\x9c", "a zlib stream (joblib.dump writes such files)"),
-    (b"x\x01", "a zlib stream (joblib.dump writes such files)"),
-    (b"x\x5e", "a zlib stream (joblib.dump writes such files)"),
-    (b"x\xda", "a zlib stream (joblib.dump writes such files)"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"PAR1", "a parquet file"),
-    (b"\x89HDF", "an HDF5 file (Keras writes such files)"),
-    (b"\x93NUMPY", "a NumPy array file"),
-    (b"%PDF", "a PDF"),
-    (b"\x7fELF", "a program"),
-    (b"\x00\x00\x00\x00", "a block of zeros"),
-)
-TEXTS = (
-    (re.compile(rb"<\?xml|<Error>", re.I), "an XML document, as S3 sends in place of a file that it refuses"),
-    (re.compile(rb"<!doctype html|<html", re.I), "an HTML page, perhaps of a login or an error"),
-    (re.compile(rb"version https://git-lfs"), "a Git LFS pointer: the file itself was not checked out"),
-    (re.compile(rb'\{\s*"(cells|nbformat|metadata)"'), "a Jupyter notebook"),
-    (re.compile(rb"(import|from|def|class) |#|\"\"\""), "Python source code"),
-    (re.compile(rb"[{\[]"), "JSON text"),
-    (re.compile(rb"tree\n"), "a LightGBM text model"),
-)
+# What the first object of a file says that torch.save wrote before it wrote archives:
+# https://github.com/pytorch/pytorch/blob/main/torch/serialization.py
+TORCH_MAGIC = 0x1950A86A20F9469CFC6C
+GPU = Path("/dev/nvidia0")
+MAX_CODES = 5_000
+MAX_CODE_BYTES = 2 << 20
+MAX_NEEDS = 1_000
+MAX_LISTED = 200
+MAX_TEXT = 300
+MAX_MESSAGE = 1_000
+
+Written: TypeAlias = tuple[Code, frozenset[str]]
 
 
-@dataclass(frozen=True)
-class PickleFacts:
-    """What a model file is: its size and SHA-256, the pickle's protocol where it says so, and in `other` what it is
-    instead of a pickle, if it is none ("empty" for no bytes, "" for a pickle).
+@contextlib.contextmanager
+def open_pickle(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """The pickle in an open file, unpacked as pandas.read_pickle does it: by the suffix of `name`. Raises Fault."""
+    compression = compression_of(Path(name))
+    if compression is None:
+        yield file
+        return
+    from pandas.io.common import get_handle, infer_compression
+
+    try:
+        handles = get_handle(file, "rb", compression=infer_compression(name.lower(), "infer"), is_text=False)
+    except Exception as error:
+        raise Fault(FaultCode.UNREADABLE_PICKLE, f"{name} cannot be opened ({compression}): {error}.") from error
+    with handles:
+        yield cast(BinaryIO, handles.handle)
+
+
+def inspect(file: BinaryIO, name: str) -> Findings:
+    """What stands in the pickle that an open file of that name holds; leaves the file at its beginning.
+
+    Nothing of the pickle is executed or imported, and nothing in it makes this raise; it takes about ten seconds at
+    most, and memory for all but its large arrays. Raises Fault if the file is not compressed as its name says.
     """
-
-    path: str
-    bytes: int
-    sha256: str
-    compression: str | None
-    protocol: int | None
-    other: str
-
-
-def look(path: Path) -> PickleFacts:
-    """Read the file without loading it; raises OSError if it cannot be read."""
-    with open(path, "rb") as file:
-        head = file.read(HEAD_BYTES)
-    compression = _compression(path)
-    return PickleFacts(
-        path=str(path),
-        bytes=path.stat().st_size,
-        sha256=_sha256(path),
-        compression=compression,
-        protocol=head[1] if head[:1] == b"\x80" and len(head) > 1 else None,
-        other=_other(head, compression),
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    with open_pickle(file, name) as pickle:
+        traces = trace(pickle)
+    file.seek(0)
+    model = describe(traces.top)
+    written = [(code, bytecode.writers(code)) for code in _first(traces.codes)]
+    return Findings(
+        file_name=name,
+        file_bytes=size,
+        protocol=traces.protocol,
+        python=_written_by([versions for _, versions in written]),
+        writer=_writer(traces),
+        kind=model.kind if traces.complete else "",
+        name=_short(model.name) if traces.complete else "",
+        parameters=_parameters(model) if traces.complete else None,
+        is_callable=model.is_callable if traces.complete else None,
+        modules=_modules(traces, written),
+        differences=_differences(traces),
+        main_names=sorted(_short(name) for module, name in traces.globals if module == "__main__")[:MAX_LISTED],
+        other=_other(traces),
+        complete=traces.complete,
+        error_kind=type(traces.error).__name__ if traces.error else "",
+        error=_short(str(traces.error)) if traces.error else "",
     )
 
 
-def _compression(path: Path) -> str | None:
-    if path.name.lower().endswith(TAR_SUFFIXES):
-        return "tar"
-    suffix = path.suffix.lower()[1:]
-    return suffix if suffix in COMPRESSED else None
+def _first(codes: list[Code]) -> Iterator[Code]:
+    """Those that are worth their time: all of a model, a part of a pickle that is made to take long."""
+    size = 0
+    for code in codes[:MAX_CODES]:
+        size += len(code.code)
+        if size > MAX_CODE_BYTES:
+            return
+        yield code
 
 
-def _other(head: bytes, compression: str | None) -> str:
-    if not head:
-        return "empty"
-    if compression == "tar" or (compression and head.startswith(COMPRESSED[compression][0])):
-        return ""
-    if head[:1] == b"\x80":
-        if compression:
-            return f"not compressed, though its name ends in .{compression}"
-        # joblib writes arrays between the opcodes of the pickle, where only joblib can read them.
-        return "a joblib file" if b"NumpyArrayWrapper" in head else ""
-    for magic, name in MAGIC:
-        if head.startswith(magic):
-            return name
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    for pattern, name in TEXTS:
-        if pattern.match(text):
-            return name
-    return "a text file" if _is_printable(head) and not _begins_as_a_pickle(head) else ""
+def _parameters(model: Model) -> list[str] | None:
+    return None if model.parameters is None else [_short(name) for name in model.parameters]
 
 
-def _is_printable(head: bytes) -> bool:
-    return all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
+def _short(text: str) -> str:
+    return printable(text[:MAX_TEXT])
 
 
-def _begins_as_a_pickle(head: bytes) -> bool:
-    """Whether the bytes are opcodes and their arguments: pickles of protocol 0 are text, too."""
-    import pickletools
-
-    try:
-        for _ in pickletools.genops(head):
-            pass
-    except Exception as error:
-        cut = re.search("exhausted|not enough data|expected|no newline", str(error))
-        return cut is not None and len(head) == HEAD_BYTES
-    return True
+def _written_by(possible: list[frozenset[str]]) -> list[str]:
+    """The versions that can have written all of the code or, where functions of several were mixed, any of it."""
+    if not possible:
+        return []
+    common = frozenset.intersection(*possible) or frozenset.union(*possible)
+    return sorted(common, key=lambda version: int(version.partition(".")[2]))
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+def _writer(traces: Traces) -> str:
+    versions = {mark.version for mark in traces.marks if mark.library == "cloudpickle"}
+    if versions:
+        return f"cloudpickle {max(versions)}"
+    names = {module for module, _ in traces.globals}
+    if any(CLOUDPICKLE.fullmatch(module) for module in names):
+        return "cloudpickle"
+    return "dill" if any(DILL.fullmatch(module) for module in names) else "pickle"
+
+
+def _other(traces: Traces) -> str:
+    if any(name == "NumpyArrayWrapper" for _, name in traces.globals):
+        return "a joblib file"
+    return "a file of torch.save" if traces.top == TORCH_MAGIC else ""
+
+
+def _modules(traces: Traces, written: list[Written]) -> list[Module]:
+    """What the model needs and the standard library does not have; what is missing comes first."""
+    found: dict[str, Module] = {}
+    for needed_by, name in itertools.islice(_needs(traces, written), MAX_NEEDS):
+        if name != "__main__" and not modules.is_standard(name):
+            module = _module(name, needed_by)
+            found.setdefault(module.name, module)
+    order = ("missing", "skewed", "present")
+    listed = sorted(found.values(), key=lambda module: (order.index(module.status), module.name))
+    return listed[:MAX_LISTED]
+
+
+def _needs(traces: Traces, written: list[Written]) -> Iterator[tuple[str, str]]:
+    """How the model needs a module, and its name; the strongest need for one comes first."""
+    for name in sorted({module for module, _ in traces.globals} | traces.subimports):
+        yield "reference", name
+    imports = [needed for code, versions in written for needed in _imports(code, versions)]
+    for needed in sorted(imports, key=lambda needed: (needed.guarded, needed.name)):
+        yield "guarded import" if needed.guarded else "import", needed.name
+    unreadable = [code for code, versions in written if not versions & set(bytecode.VERSIONS)]
+    for name in sorted({name for code in unreadable for name in code.names if modules.pip_name(name)}):
+        yield "possible", name
+
+
+def _imports(code: Code, versions: frozenset[str]) -> list[Import]:
+    readable = [version for version in bytecode.VERSIONS if version in versions]
+    return bytecode.imports(code, THIS_PYTHON if THIS_PYTHON in readable else readable[-1]) if readable else []
+
+
+def _module(name: str, needed_by: str) -> Module:
+    package = name.partition(".")[0]
+    version = modules.version_of(package)
+    missing = modules.missing_part(name)
+    if not missing:
+        return Module(package, version, "present", needed_by)
+    status = "missing" if missing == package else "skewed"
+    return Module(_short(missing), version, status, needed_by, modules.pip_name(package))
+
+
+def _differences(traces: Traces) -> list[Difference]:
+    references = {module for module, _ in traces.globals} | traces.subimports
+    found = skew.differences(
+        traces.marks, sorted(references), modules.missing_part, modules.version_of, has_gpu=GPU.exists()
+    )
+    return [
+        Difference(**{**vars(each), "code": each.code.label, "message": printable(each.message[:MAX_MESSAGE])})
+        for each in found[:MAX_LISTED]
+    ]

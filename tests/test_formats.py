@@ -1,4 +1,4 @@
-"""pickles.py: what a model file is, told from its bytes and its name alone."""
+"""formats.py: what a model file is, told from its bytes and its name alone."""
 
 import bz2
 import gzip
@@ -20,7 +20,7 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 
-from numerai_predict.pickles import PickleFacts, look
+from numerai_predict.formats import PickleFacts, look, sha256
 from tests.harness import LEGACY_MODEL, LIVE, MODEL
 
 
@@ -64,22 +64,21 @@ class LookTestCase(unittest.TestCase):
 
 
 class FactsTest(LookTestCase):
-    def test_look_at_a_pickle_tells_path_size_digest_and_protocol(self) -> None:
+    def test_look_at_a_pickle_tells_path_size_and_protocol(self) -> None:
         facts = self.look(PICKLE)
         expected = PickleFacts(
             path=str(self.folder / "model.pkl"),
             bytes=len(PICKLE),
-            sha256=hashlib.sha256(PICKLE).hexdigest(),
             compression=None,
             protocol=PICKLE[1],
             other="",
         )
         self.assertEqual(facts, expected)
 
-    def test_look_at_a_file_of_megabytes_digests_all_of_it(self) -> None:
-        content = pickle.dumps(b"\x00\x01" * (3 << 20))
-        facts = self.look(content)
-        self.assertEqual((facts.bytes, facts.sha256), (len(content), hashlib.sha256(content).hexdigest()))
+    def test_sha256_of_a_file_of_megabytes_digests_all_of_it(self) -> None:
+        path = self.folder / "model.pkl"
+        path.write_bytes(b"\x00\x01" * (3 << 20) + b"\x02")
+        self.assertEqual(sha256(path), hashlib.sha256(path.read_bytes()).hexdigest())
 
     def test_look_at_a_missing_file_or_a_folder_raises(self) -> None:
         for path in (self.folder / "missing.pkl", self.folder):

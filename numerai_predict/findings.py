@@ -1,0 +1,79 @@
+"""What stands in a pickle, as plain data that the child finds and the parent reads."""
+
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def printable(text: str) -> str:
+    """The text with escapes for what does not print: names in a pickle may hold commands of a terminal."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module that the model needs, or a package with all that it needs of it. `status` is "present", "missing" or
+    "skewed" (another version of the package than it was written with). `needed_by` tells how it asks: "reference"
+    (loading it), "import" (a function that it carries), "guarded import" (one that expects to fail), "possible".
+    """
+
+    name: str
+    version: str | None
+    status: str
+    needed_by: str
+    pip_name: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A library that wrote part of the pickle in another version than the one here; `breaks` if that is known to fail,
+    with the fault's code.
+    """
+
+    library: str
+    written: str
+    here: str | None
+    breaks: bool
+    code: str
+    message: str
+    hint: str | None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What stands in the pickle of a file. `protocol` is None where it does not say (0, 1). `python` are the versions
+    that may have written its code (empty: it has none), `writer` is what wrote it ("cloudpickle 3", "pickle", …);
+    `kind`, `name`, `parameters` and `is_callable` describe the model itself; `main_names` are names of the writer's
+    script, and `other` says what it is in place of a pickle. If it could not be read to its end, `error_kind` and
+    `error` say why (empty: it takes too long), and the rest is what came before.
+    """
+
+    file_name: str
+    file_bytes: int
+    protocol: int | None
+    python: list[str]
+    writer: str
+    kind: str
+    name: str
+    parameters: list[str] | None
+    is_callable: bool | None
+    modules: list[Module]
+    differences: list[Difference]
+    main_names: list[str]
+    other: str
+    complete: bool
+    error_kind: str
+    error: str
+
+    def as_message(self) -> dict[str, Any]:
+        """Plain data for the way from the child to the parent."""
+        return asdict(self)
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> "Findings":
+        """The way back, of a message whose form is right (answers.py)."""
+        modules = [Module(**module) for module in message["modules"]]
+        differences = [Difference(**difference) for difference in message["differences"]]
+        return cls(**{**message, "modules": modules, "differences": differences})
