@@ -1,7 +1,8 @@
 """Runs one Numerai model: live features in, checked predictions out.
 
-The story, top to bottom: parse the arguments, fetch model and live data, look at the pickle, run the model in a child
-process, check what it returned, deliver the predictions, report. What the story stands on is in `numerai_predict/`.
+The story, top to bottom: parse the arguments, fetch model and live data, look into the pickle and run the model in a
+child process, check what it returned, deliver the predictions, report. What the story stands on is in
+`numerai_predict/`.
 """
 
 import argparse
@@ -21,20 +22,23 @@ import threading
 import time
 import types
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from numerai_predict import answers, arguments, datasets, secrecy, transfer
-from numerai_predict.channel import ChildChannel, Message
+from numerai_predict.channel import ChildChannel, Message, ProtocolError
 from numerai_predict.diagnosis import diagnose, other_file, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
+from numerai_predict.findings import Findings
+from numerai_predict.formats import PickleFacts, look, sha256
 from numerai_predict.lazy import lazy_import
-from numerai_predict.pickles import PickleFacts, look
+from numerai_predict.prognosis import before_loading, expected, warnings
 from numerai_predict.quarters import NoRoomError
 from numerai_predict.report import RunReport, hide_queries, without_query
 from numerai_predict.sandbox import PROMISES, Limits, Outcome, Stop, run_limited
 from numerai_predict.summary import explain, git_ref, reproduce_command, summarize
+from numerai_predict.verdict import describe_inspection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +46,10 @@ if TYPE_CHECKING:
 else:
     requests = lazy_import("requests")
 
-CHILD_MODE = "--child"
+# How a child is told what to do.
+PREDICT = "--child-predict"
+INSPECT = "--child-inspect"
+INSPECT_TIME_LIMIT_S = 60.0
 
 
 # Arguments
@@ -71,7 +78,7 @@ def main(args: argparse.Namespace) -> int:
     fault = None
     try:
         with ending_on_signals():
-            run(args, report)
+            (inspect if args.inspect else run)(args, report)
     except Fault as known:
         fault = known
     except Exception as error:
@@ -85,42 +92,68 @@ def main(args: argparse.Namespace) -> int:
 def run(args: argparse.Namespace, report: RunReport) -> None:
     """Fetch, run in the child, check, deliver; fills the report on the way and raises Fault where the way ends."""
     exposed = secrecy.hide(arguments.secrets_in(sys.argv[1:]))
-    output_dir = Path(args.output_dir)
-    fetched: dict[str, PickleFacts] = {}
-    report.model["path"] = without_query(args.model) if arguments.is_url(args.model) else args.model
-
     with ThreadPoolExecutor(1) as background:
         live_features = background.submit(get_data, args.dataset, args.output_dir)
+        model = Model(args, report, background)
 
         def provide(need: str) -> Path:
             if need == "model":
-                model = get_model(args.model, output_dir)
-                fetched[need] = look_at(model, report)
-                return model
+                return model.fetch()
             if need == "live_features":
                 return note_data(need, args.dataset, live_features.result(), report)
             return note_data(need, args.benchmarks, get_data(args.benchmarks, args.output_dir), report)
 
         logging.info("Starting the model's process")
-        limits = Limits(wall_s=args.time_limit or None, memory_bytes=args.memory_limit or None)
         try:
-            outcome = run_limited([sys.executable, os.path.abspath(__file__), CHILD_MODE], limits, provide)
-        except NoRoomError as error:
-            message = f"There is no place for the model's temporary folder: {error}."
-            raise Fault(Code.OUTPUT_NOT_WRITTEN, message, "In a read-only container, add --tmpfs /tmp.") from error
+            outcome = run_child(PREDICT, args.time_limit, args.memory_limit, provide, model.hear)
         finally:
             datasets.abandon()
+            model.note_digest()
     if outcome.answer is not None and (refusal := answers.refusal(outcome.answer, outcome.payload)):
         outcome = dataclasses.replace(outcome, stopped=Stop.HANDOVER, refusal=refusal, answer=None, payload=b"")
+    note_usage(outcome, report)
     note_outcome(outcome, report)
     note_confinement(outcome, exposed, report)
-    if fault := diagnose(outcome, fetched.get("model"), args.strict):
+    if fault := diagnose(outcome, model.facts, args.strict):
         raise fault
     for warning in report.predictions["warnings"]:
         logging.warning("%s: %s (the platform would not accept this)", warning["code"], warning["message"])
     for notice in report.predictions["notices"]:
         logging.warning(notice)
     deliver(outcome.payload, args, report)
+
+
+def inspect(args: argparse.Namespace, report: RunReport) -> None:
+    """Only look into the pickle, in the child as well; raises Fault if this image cannot be expected to run it."""
+    secrecy.hide(arguments.secrets_in(sys.argv[1:]))
+    with ThreadPoolExecutor(1) as background:
+        background.submit(int)  # The child's filter protects only those of our threads that are there before it.
+        model = Model(args, report, background)
+        try:
+            outcome = run_child(INSPECT, INSPECT_TIME_LIMIT_S, args.memory_limit, lambda _: model.fetch(), model.hear)
+        finally:
+            model.note_digest()
+    note_usage(outcome, report)
+    if fault := diagnose(outcome, model.facts):
+        raise fault
+    if problems := model.problems:
+        raise problems[0]
+
+
+def run_child(
+    mode: str,
+    time_limit: float,
+    memory_limit: int,
+    provide: Callable[[str], Path],
+    hear: Callable[[Message], None],
+) -> Outcome:
+    """Start this file as the child, in that mode, and tell how it ended; 0 means no limit. Raises Fault."""
+    limits = Limits(wall_s=time_limit or None, memory_bytes=memory_limit or None)
+    try:
+        return run_limited([sys.executable, os.path.abspath(__file__), mode], limits, provide, hear)
+    except NoRoomError as error:
+        message = f"There is no place for the model's temporary folder: {error}."
+        raise Fault(Code.OUTPUT_NOT_WRITTEN, message, "In a read-only container, add --tmpfs /tmp.") from error
 
 
 def deliver(csv: bytes, args: argparse.Namespace, report: RunReport) -> None:
@@ -152,7 +185,9 @@ def conclude(args: argparse.Namespace, report: RunReport, fault: Fault | None) -
             unwritten = Fault(Code.OUTPUT_NOT_WRITTEN, f"{args.report} cannot be written: {error.strerror or error}.")
             logging.error(unwritten.message)
             fault = fault or unwritten
-    if args.debug:
+    if args.inspect:
+        print(describe_inspection(report, sys.stdout))
+    elif args.debug:
         print(summarize(report), file=sys.stderr)
     if fault:
         print(explain(fault, reproduce_command(args), with_trace=args.debug), file=sys.stderr)
@@ -207,24 +242,55 @@ def get_data(dataset: str, output_dir: str) -> Path:
     return path
 
 
-def look_at(model: Path, report: RunReport) -> PickleFacts:
-    """Look at the model file before anything loads it. Raises Fault if it cannot be read or is no pickle."""
-    try:
-        facts = look(model)
-    except OSError as error:
-        raise Fault(Code.MODEL_NOT_FOUND, f"{model} cannot be read: {error.strerror or error}.") from error
-    report.model.update(bytes=facts.bytes, sha256=facts.sha256, protocol=facts.protocol, compression=facts.compression)
-    if fault := other_file(facts):
-        raise fault
-    logging.info("Loading the model, %s bytes", f"{facts.bytes:,}")
-    logging.debug("Its SHA-256 is %s", facts.sha256)
-    return facts
+class Model:
+    """The model file, from where it is fetched to what the child finds in it; the report learns all of it."""
+
+    def __init__(self, args: argparse.Namespace, report: RunReport, background: ThreadPoolExecutor) -> None:
+        self.facts: PickleFacts | None = None
+        self.problems: list[Fault] = []
+        self._args = args
+        self._report = report
+        self._background = background
+        self._digest: Future[str] | None = None
+        report.model["path"] = without_query(args.model) if arguments.is_url(args.model) else args.model
+
+    def fetch(self) -> Path:
+        """The file, looked at before anything loads it. Raises Fault if it cannot be read or is no pickle."""
+        path = get_model(self._args.model, Path(self._args.output_dir))
+        try:
+            facts = look(path)
+        except OSError as error:
+            raise Fault(Code.MODEL_NOT_FOUND, f"{path} cannot be read: {error.strerror or error}.") from error
+        self._digest = self._background.submit(sha256, path)  # A large file takes a second that nobody need wait for.
+        self._report.model.update(bytes=facts.bytes, protocol=facts.protocol, compression=facts.compression)
+        if fault := other_file(facts):
+            raise fault
+        self.facts = facts
+        logging.info("Looking into the model, %s bytes", f"{facts.bytes:,}")
+        return path
+
+    def hear(self, message: Message) -> None:
+        """Take what the child found in the pickle; raises ProtocolError if that is no finding."""
+        if self.facts is None or not answers.are_findings(message):
+            raise ProtocolError("findings whose fields are not those of findings")
+        findings = Findings.from_message(message)
+        self.facts = dataclasses.replace(self.facts, findings=findings)
+        self.problems = expected(findings)
+        note_findings(findings, self.problems, self._report)
+        if self._args.debug and not self._args.inspect:
+            print(describe_inspection(self._report, sys.stderr), file=sys.stderr)
+
+    def note_digest(self) -> None:
+        """Take the file's SHA-256 into the report; waits for it."""
+        with contextlib.suppress(OSError):
+            if self._digest:
+                self._report.model["sha256"] = self._digest.result()
 
 
-# In the child: load, predict, check
+# In the child: look into the pickle, load, predict, check
 
 
-def run_model() -> NoReturn:
+def run_as_child(work: Callable[[ChildChannel, Message], bytes]) -> NoReturn:
     """The child process: whatever the model does, answer the parent with plain data and leave."""
     from numerai_predict.confinement import confine
     from numerai_predict.tracebacks import describe_exception
@@ -237,13 +303,34 @@ def run_model() -> NoReturn:
     answer: Message = {"hosts": []}
     csv = b""
     try:
-        csv = predict_and_check(channel, answer)
+        csv = work(channel, answer)
     except Fault as fault:
         answer["fault"] = {"code": fault.code.label, "message": fault.message, "hint": fault.hint}
     except BaseException as error:
         answer["exception"] = describe_exception(error, globals())
     channel.answer(answer, csv)
     leave(0)
+
+
+def look_inside(channel: ChildChannel, answer: Message) -> bytes:
+    """Tell the parent what stands in the pickle, and answer nothing else."""
+    hide_the_runtime()
+    reply, file = channel.request("model")
+    with file:
+        tell_findings(channel, file, reply["name"])
+    return b""
+
+
+def tell_findings(channel: ChildChannel, file: BinaryIO, name: str) -> Findings:
+    """Look into the pickle, whose file is at its beginning afterwards, and tell the parent. Raises Fault if it is not
+    compressed as its name says.
+    """
+    channel.announce("inspecting")
+    from numerai_predict.pickles import inspect
+
+    findings = inspect(file, name)
+    channel.tell(findings.as_message())
+    return findings
 
 
 def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
@@ -259,8 +346,10 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     hide_the_runtime()
     explain_network_errors(answer["hosts"])
     reply, file = channel.request("model")
-    channel.announce("loading")
     with file:
+        if fault := before_loading(tell_findings(channel, file, reply["name"])):
+            raise fault
+        channel.announce("loading")
         model = load_model(file, reply["name"])
     answer["parameters"] = count_arguments(model)
     answer["optional_second"] = optional_second_argument(model)
@@ -294,22 +383,19 @@ def load_model(file: BinaryIO, name: str) -> Any:
     times the memory. So it only gets to try where its compatibility with old pandas pickles can help.
     """
     import pandas as pd
-    from pandas.io.common import get_handle, infer_compression
 
-    compression = infer_compression(name, "infer")
-    try:
-        handles = get_handle(file, "rb", compression=compression, is_text=False)
-    except Exception as error:
-        raise Fault(Code.UNREADABLE_PICKLE, f"{name} cannot be opened ({compression}): {error}.") from error
-    with handles:
+    from numerai_predict.pickles import open_pickle
+
+    with open_pickle(file, name) as stream:
         try:
-            return pickle.load(handles.handle)
+            return pickle.load(stream)
         except (AttributeError, ImportError, TypeError, UnicodeDecodeError) as error:
             old_pandas = isinstance(error, UnicodeDecodeError) or "pandas" in str(error) or "__new__" in str(error)
             if not old_pandas:
                 raise
     file.seek(0)
-    return pd.read_pickle(file, compression=compression)
+    with open_pickle(file, name) as stream:
+        return pd.read_pickle(stream, compression=None)
 
 
 def read_data(channel: ChildChannel, name: str, answer: Message) -> "pd.DataFrame":
@@ -411,6 +497,22 @@ def describe_runtime() -> dict[str, str]:
     return {"python": platform.python_version(), "git_ref": git_ref(), "platform": platform.platform(terse=True)}
 
 
+def note_findings(findings: Findings, problems: list[Fault], report: RunReport) -> None:
+    """Take into the report what stands in the pickle and what will come of it, and warn of what may."""
+    doubts = warnings(findings)
+    told = findings.as_message()
+    report.model.update({name: told[name] for name in ("python", "writer", "modules", "differences", "complete")})
+    report.model.update(
+        cloudpickle=findings.writer.removeprefix("cloudpickle ") if "cloudpickle " in findings.writer else None,
+        protocol=findings.protocol,
+        callable={"kind": findings.kind, "name": findings.name, "signature": findings.parameters},
+        problems=[{"code": fault.code.label, "message": fault.message, "hint": fault.hint} for fault in problems],
+        warnings=doubts,
+    )
+    for doubt in doubts:
+        logging.warning(doubt)
+
+
 def note_data(need: str, source: str, path: Path, report: RunReport) -> Path:
     """Remember in the report where the data came from; returns the path."""
     logging.info("Reading the %s from %s", need.replace("_", " "), path)
@@ -418,9 +520,8 @@ def note_data(need: str, source: str, path: Path, report: RunReport) -> Path:
     return path
 
 
-def note_outcome(outcome: Outcome, report: RunReport) -> None:
-    """Take what the child answered, and what it used, into the report."""
-    answer = outcome.answer or {}
+def note_usage(outcome: Outcome, report: RunReport) -> None:
+    """Take into the report what the child used."""
     report.usage = {
         "wall_s": outcome.wall_s,
         "cpu_s": outcome.cpu_s,
@@ -428,6 +529,11 @@ def note_outcome(outcome: Outcome, report: RunReport) -> None:
         "limits": {"wall_s": outcome.limits.wall_s, "memory_bytes": outcome.limits.memory_bytes},
         "phases": {**outcome.phases, "fetching": outcome.waited_s},
     }
+
+
+def note_outcome(outcome: Outcome, report: RunReport) -> None:
+    """Take what the child answered into the report."""
+    answer = outcome.answer or {}
     report.model["parameters"] = answer.get("parameters")
     for name, facts in answer.get("data", {}).items():
         report.data[name].update(facts)
@@ -489,6 +595,8 @@ def leave(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == [CHILD_MODE]:
-        run_model()
+    if sys.argv[1:] == [PREDICT]:
+        run_as_child(predict_and_check)
+    if sys.argv[1:] == [INSPECT]:
+        run_as_child(look_inside)
     leave(main(parse_args()))

@@ -37,6 +37,11 @@ def refusal(answer: Message, csv_bytes: bytes) -> str:
     return _csv_refusal(csv_bytes, answer["predictions"]["rows"], len(answer["predictions"]["columns"]))
 
 
+def are_findings(message: Message) -> bool:
+    """Whether the message has the form of what is found in a pickle, so that Findings.from_message can take it."""
+    return _PICKLE_FINDINGS(message)
+
+
 def _csv_refusal(csv_bytes: bytes, rows: int, columns: int) -> str:
     if b"\0" in csv_bytes:
         return "a CSV with NUL bytes"
@@ -77,6 +82,10 @@ def _number(value: Any) -> bool:
     return type(value) in (int, float)
 
 
+def _truth(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 def _or_none(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
@@ -104,6 +113,34 @@ def _code_for(*allowed: Code) -> Check:
 
 
 _FINDINGS = _list_of(_record({"code": _code_for(), "message": _text, "hint": _or_none(_text)}))
+_MODULE = _record(
+    {
+        **dict.fromkeys(("name", "needed_by", "pip_name"), _text),
+        "version": _or_none(_text),
+        "status": lambda value: value in ("present", "missing", "skewed"),
+    }
+)
+_DIFFERENCE = _record(
+    {
+        **dict.fromkeys(("library", "written", "message"), _text),
+        **dict.fromkeys(("here", "hint"), _or_none(_text)),
+        "breaks": _truth,
+        "code": _code_for(),
+    }
+)
+_PICKLE_FINDINGS = _record(
+    {
+        **dict.fromkeys(("file_name", "writer", "kind", "name", "other", "error_kind", "error"), _text),
+        "file_bytes": _count,
+        "protocol": _or_none(_count),
+        **dict.fromkeys(("python", "main_names"), _list_of(_text)),
+        "parameters": _or_none(_list_of(_text)),
+        "is_callable": _or_none(_truth),
+        "modules": _list_of(_MODULE),
+        "differences": _list_of(_DIFFERENCE),
+        "complete": _truth,
+    }
+)
 _SHAPE = _record({"rows": _count, "columns": _count})
 _ANSWER: dict[str, Check] = {
     "parameters": lambda value: type(value) is int and value in (1, 2),

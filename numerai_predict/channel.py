@@ -99,6 +99,10 @@ class ChildChannel:
         """Tell the parent which promises do not hold here, each with the reason; to be said once."""
         self._send(encode({"broken": broken}))
 
+    def tell(self, findings: Message) -> None:
+        """Tell the parent what has been found out before the answer; to be said once."""
+        self._send(encode({"findings": findings}))
+
     def announce(self, phase: str) -> None:
         """Tell the parent which phase begins."""
         self._send(encode({"phase": phase}))

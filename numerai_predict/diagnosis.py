@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from numerai_predict.arguments import TIME_LIMIT_S
 from numerai_predict.channel import LINE_LOST
 from numerai_predict.faults import Code, Fault
-from numerai_predict.pickles import PickleFacts
+from numerai_predict.findings import THIS_PYTHON
+from numerai_predict.formats import PickleFacts
+from numerai_predict.prognosis import also_possible
 from numerai_predict.sandbox import Outcome, Stop
 from numerai_predict.tracebacks import crash_site, without_our_frames
 
 LOADING = "loading"
 CHECKING = "checking"
-THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def diagnose(outcome: Outcome, facts: PickleFacts | None, strict: bool = False) -> Fault | None:
@@ -31,7 +32,7 @@ def diagnose(outcome: Outcome, facts: PickleFacts | None, strict: bool = False) 
     return (
         _killed_by_kernel(outcome)
         or _raised(outcome, facts)
-        or _died(outcome)
+        or _died(outcome, facts)
         or _findings(outcome, "failures")
         or (_findings(outcome, "warnings") if strict else None)
     )
@@ -113,7 +114,7 @@ def _container(outcome: Outcome) -> str:
     return f" (the container has {_mib(outcome.container_bytes)} MiB)" if outcome.container_bytes else ""
 
 
-def _died(outcome: Outcome) -> Fault | None:
+def _died(outcome: Outcome, facts: PickleFacts) -> Fault | None:
     if outcome.answer is not None:
         return None
     if outcome.status == LINE_LOST:
@@ -135,10 +136,16 @@ def _died(outcome: Outcome) -> Fault | None:
     sent = name not in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTRAP", "SIGSYS")
     return Fault(
         Code.MODEL_CRASHED,
-        f"The model's process died of {name} while {outcome.phase}{crash_site(trace)}.",
+        f"The model's process died of {name} while {outcome.phase}{crash_site(trace)}{_perhaps_another_python(facts)}.",
         "Somebody sent that signal: the model itself, or one who stops processes on this machine." if sent else None,
         without_our_frames(trace),
     )
+
+
+def _perhaps_another_python(facts: PickleFacts) -> str:
+    """What to think of first where bytecode that also fits this Python ends oddly."""
+    others = also_possible(facts.findings)
+    return f"; the pickle may have been written by Python {others}, and this is Python {THIS_PYTHON}" if others else ""
 
 
 def _findings(outcome: Outcome, kind: str) -> Fault | None:
@@ -189,9 +196,15 @@ def _raised(outcome: Outcome, facts: PickleFacts) -> Fault | None:
     code = Code.LOAD_FAILED if raised.phase == LOADING else Code.MODEL_RAISED
     second = answer.get("optional_second")
     aside = f"; its parameter {second!r} was given the benchmark models" if second else ""
+    if raised.kind in _ODD_ERRORS:
+        aside += _perhaps_another_python(facts)
     if hosts := answer.get("hosts"):
         aside += f"; before that it tried to reach {', '.join(hosts)}, and a model has no internet access"
     return Fault(code, f"{_subject(raised)} raised {raised.said}{raised.where}{aside}.", trace=raised.trace)
+
+
+# What the bytecode of another Python raises where it does not crash.
+_ODD_ERRORS = ("TypeError", "ValueError", "SystemError")
 
 
 def _subject(raised: _Raised) -> str:
@@ -205,7 +218,8 @@ def _python_version(raised: _Raised, facts: PickleFacts) -> Fault | None:
     elif raised.phase == LOADING and re.search(r"code\S* (expected|takes) at most 16 arguments", raised.message):
         writer, choose = "Python 3.11 or later", "the image of the Python that wrote it"
     elif raised.kind == "SystemError" and re.search(r"unknown opcode|no locals", raised.message):
-        writer, choose = "another Python", "the image of the Python that wrote it"
+        others = also_possible(facts.findings)
+        writer, choose = f"Python {others}" if others else "another Python", "the image of the Python that wrote it"
     else:
         return None
     return Fault(

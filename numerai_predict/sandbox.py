@@ -102,19 +102,25 @@ class Outcome:
     broken: Mapping[str, str] | None = None
 
 
-def run_limited(argv: Sequence[str], limits: Limits, provide: Callable[[str], Path]) -> Outcome:
+def run_limited(
+    argv: Sequence[str],
+    limits: Limits,
+    provide: Callable[[str], Path],
+    hear: Callable[[Message], None] = lambda findings: None,
+) -> Outcome:
     """Run `argv` to its end and tell how it went; nothing of it is left then, neither a process nor a file.
 
     The program starts at once, with a clean environment, in a folder of its own, as a user of its own if we are root,
     and with a message channel as its standard input. There it can ask for the `terms` on which it has to confine
     itself (confinement.py). What else it asks for by name comes from `provide`, which is called in a thread, once for
-    each name; the time it takes does not count. Whatever `provide` raises ends the program and is raised here. Raises
+    each name; the time it takes does not count. What it finds out before it answers goes to `hear`, once, which raises
+    ProtocolError if that is not in order. Whatever else the two raise ends the program and is raised here. Raises
     NoRoomError if there is no place for a folder.
     """
     run = None
     try:
         with _undisturbed():
-            run = _Run(argv, limits, provide)
+            run = _Run(argv, limits, provide, hear)
         while not run.ended():
             run.step()
         return run.outcome()
@@ -150,6 +156,7 @@ class _Conversation:
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
     asked: set[str] = field(default_factory=set)
     announced: int = 0
+    told: bool = False
     broken: dict[str, str] | None = None
     answer: Message | None = None
     payload: bytes = b""
@@ -190,11 +197,18 @@ class _Clock:
 class _Run:
     """One program under way: its process, its channel and its output."""
 
-    def __init__(self, argv: Sequence[str], limits: Limits, provide: Callable[[str], Path]) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        limits: Limits,
+        provide: Callable[[str], Path],
+        hear: Callable[[Message], None],
+    ) -> None:
         self._group = MemoryGroup.ours()
         self._oom_kills_before = self._group.oom_kills() if self._group else 0
         self._limits, self._container_bytes = _within_container(limits, self._group)
         self._provide = provide
+        self._hear_findings = hear
         self._conversation = _Conversation()
         self._decoder = Decoder(limits.answer_bytes)
         self._relay = Relay(limits.log_bytes)
@@ -344,6 +358,9 @@ class _Run:
                 self._conversation.broken = {
                     name: str(broken[name])[:MAX_REASON] for name in PROMISES if name in broken
                 }
+            case {"findings": dict(findings)} if not self._conversation.told:
+                self._conversation.told = True
+                self._hear_findings(cast(Message, findings))
             case {"need": str(name)} if name not in self._conversation.asked and self._fetch is None:
                 self._conversation.asked.add(name)
                 self._serve(name)

@@ -52,8 +52,7 @@ def reproduce_command(args: Namespace) -> str:
         flags += ["--time_limit", f"{args.time_limit:g}"]
     if args.memory_limit != MEMORY_LIMIT:
         flags += ["--memory_limit", str(args.memory_limit)]
-    if args.strict:
-        flags.append("--strict")
+    flags += [f"--{flag}" for flag in ("strict", "inspect") if getattr(args, flag)]
     mounts = " ".join(f"-v {folder}:{folder}" for folder in mounted)
     return f"docker run -i --rm {mounts} {image} {' '.join(flags)}"
 

@@ -137,7 +137,7 @@ FAULTS = {
     "eats_memory_on_load": Fault(Code.OUT_OF_MEMORY, r"used \d+ of 477 MiB .* loading", flags=LITTLE_MEMORY),
     # Written elsewhere
     "has_a_code_object_of_other_arity": Fault(
-        Code.PYTHON_VERSION_MISMATCH, r"written by Python 3\.1[01] or (earlier|later)", r"numerai_predict_py_3_10|image"
+        Code.PYTHON_VERSION_MISMATCH, r"written by Python 3\.1[01]", r"numerai_predict_py_3_1[0-3]"
     ),
     "comes_from_a_gpu": Fault(Code.CUDA_MODEL, r"GPU", r"to\('cpu'\)"),
     "comes_from_another_keras": Fault(Code.INCOMPATIBLE_LIBRARY, r"keras"),
@@ -315,6 +315,7 @@ CONFINED: dict[str, Fault | Delivered] = {
     "forges_too_large_a_size": Fault(Code.BAD_HANDOVER, r"."),
     "forges_too_small_a_size": Fault(Code.BAD_HANDOVER, r"."),
     "forges_an_empty_answer": Fault(Code.BAD_HANDOVER, r"."),
+    "forges_findings": Fault(Code.BAD_HANDOVER, r"unexpected message"),
     "forges_an_unknown_fault": Fault(Code.BAD_HANDOVER, r"."),
     "forges_a_fault_of_the_runtime": Fault(Code.BAD_HANDOVER, r"."),
     "forges_random_bytes": Fault(Code.BAD_HANDOVER, r"."),

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from numerai_predict import predictions as checks
-from numerai_predict.answers import MAX_ENTRIES, refusal
+from numerai_predict.answers import MAX_ENTRIES, are_findings, refusal
+from numerai_predict.findings import Difference, Findings, Module
 
 IDS = pd.Index(["n1", "n2", "n3"], name="id")
 FRAME = pd.DataFrame({"prediction": [0.25, 0.5, 1e-7]}, index=IDS)
@@ -154,6 +155,61 @@ def put(tree: Any, path: tuple[Any, ...], value: Any) -> bool:
         tree = tree[key]
     before, tree[path[-1]] = tree[path[-1]], value
     return bool(before != value or type(before) is not type(value))
+
+
+class FindingsTest(unittest.TestCase):
+    findings = Findings(
+        file_name="model.pkl",
+        file_bytes=1000,
+        protocol=5,
+        python=["3.11"],
+        writer="cloudpickle 3",
+        kind="function",
+        name="predict",
+        parameters=["live_features"],
+        is_callable=True,
+        modules=[Module("numpy", "2.1.3", "present", "reference")],
+        differences=[Difference("sklearn", "1.2.2", "1.6.1", False, "incompatible_library", "It may.", None)],
+        main_names=[],
+        other="",
+        complete=True,
+        error_kind="",
+        error="",
+    )
+
+    def test_findings_survive_the_way_to_the_parent(self) -> None:
+        message = self.findings.as_message()
+        self.assertTrue(are_findings(message))
+        self.assertEqual(self.findings, Findings.from_message(message))
+
+    def test_findings_without_what_could_not_be_read_pass(self) -> None:
+        unread = {"protocol": None, "parameters": None, "is_callable": None}
+        self.assertTrue(are_findings({**self.findings.as_message(), **unread}))
+
+    def test_findings_of_another_form_do_not_pass(self) -> None:
+        message = self.findings.as_message()
+        wrong: dict[str, Any] = {
+            "file_bytes": -1,
+            "protocol": "5",
+            "python": "3.11",
+            "parameters": [1],
+            "is_callable": "yes",
+            "modules": [{"name": "numpy"}],
+            "differences": [{**message["differences"][0], "code": "internal_error"}],
+            "complete": 1,
+            "error": None,
+            "unknown": "",
+        }
+        for name, value in wrong.items():
+            with self.subTest(name):
+                self.assertFalse(are_findings({**message, name: value}))
+        statuses: list[Any] = ["gone", [], None]
+        for status in statuses:
+            with self.subTest(status=status):
+                self.assertFalse(are_findings({**message, "modules": [{**message["modules"][0], "status": status}]}))
+        for name in message:
+            with self.subTest(missing=name):
+                self.assertFalse(are_findings({key: value for key, value in message.items() if key != name}))
 
 
 if __name__ == "__main__":

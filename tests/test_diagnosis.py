@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from numerai_predict.channel import LINE_LOST
-from numerai_predict.diagnosis import THIS_PYTHON, diagnose, other_file, too_slow_for_one_cpu
+from numerai_predict.diagnosis import diagnose, other_file, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
-from numerai_predict.pickles import PickleFacts
+from numerai_predict.findings import THIS_PYTHON
+from numerai_predict.formats import PickleFacts
 from numerai_predict.sandbox import Limits, Outcome, Stop
 from tests.harness import ROOT
 
-FACTS = PickleFacts(path="/tmp/model.pkl", bytes=12345, sha256="", compression=None, protocol=5, other="")
+FACTS = PickleFacts(path="/tmp/model.pkl", bytes=12345, compression=None, protocol=5, other="")
 GOOD = Outcome(
     status=0,
     stopped=None,

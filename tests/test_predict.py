@@ -4,6 +4,7 @@ import bz2
 import email
 import functools
 import gzip
+import hashlib
 import importlib.util
 import io
 import json
@@ -27,7 +28,8 @@ import requests
 
 import predict
 from numerai_predict.faults import Code, Fault
-from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, TESTS, PredictTestCase
+from numerai_predict.findings import THIS_PYTHON
+from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, TESTS, PredictTestCase, Run
 from tests.servers import Answer, serving
 
 SECRET = "X-Amz-Signature=5ec2e7"
@@ -231,6 +233,152 @@ class TestModels(PredictTestCase):
         self.assertEqual(run.status, 0, run.stderr)
 
 
+class TestInspect(PredictTestCase):
+    """--inspect: what stands in the pickle, whether this Python can be expected to run it, and nothing else."""
+
+    def inspect(self, model: Path, *flags: str) -> Run:
+        report = self.folder / "report.json"
+        return self.run_command("--inspect", "--model", model, "--report", report, *flags)
+
+    def test_good_model_is_summed_up_without_live_data_and_exits_0(self) -> None:
+        run = self.inspect(MODEL, "--dataset", "/nowhere/live.parquet")
+        self.assertEqual((0, "success"), (run.status, run.report["status"]), run.stderr)
+        self.assertEqual([], run.csvs)
+        first, *rows = run.stdout.splitlines()
+        self.assertEqual(f"{MODEL}: can be expected to run here, under Python {THIS_PYTHON}", first)
+        self.assertIn(f"  ok written by  cloudpickle 3, Python {THIS_PYTHON}", rows)
+        self.assertIn("  ok model       function predict(live_features, live_benchmark_models)", rows)
+        self.assertRegex(run.stdout, r"\n  ok modules     cloudpickle \d\S+, lightgbm \d\S+, pandas \d\S+\n")
+        self.assertRegex(
+            run.stdout, rf"file        {MODEL.stat().st_size:,} bytes, protocol 5, SHA-256 [0-9a-f]{{12}}…"
+        )
+
+    def test_report_has_all_that_was_found(self) -> None:
+        report = self.inspect(MODEL).report
+        model = report["model"]
+        self.assertEqual(
+            ([THIS_PYTHON], "3", 5, True), (*(model[k] for k in ("python", "cloudpickle", "protocol", "complete")),)
+        )
+        self.assertEqual(hashlib.sha256(MODEL.read_bytes()).hexdigest(), model["sha256"])
+        self.assertEqual(["live_features", "live_benchmark_models"], model["callable"]["signature"])
+        versions = {module["name"]: (module["version"], module["status"]) for module in model["modules"]}
+        self.assertEqual((pd.__version__, "present"), versions["pandas"])
+        self.assertEqual(([], []), (model["problems"], model["warnings"]))
+        self.assertIn("inspecting", report["usage"]["phases"])
+        self.assertNotIn("loading", report["usage"]["phases"])
+
+    def test_model_that_cannot_run_here_exits_1_and_says_all_that_is_wrong(self) -> None:
+        path = self.folder / "model.pkl"
+        path.write_bytes(b"\x80\x04c__main__\npredict\n0cmy_utils\nf\n0cno_such_package.models\nModel\n.")
+        run = self.inspect(path)
+        self.assertEqual((1, "missing_attribute", "failed"), (run.status, run.code, run.report["status"]))
+        codes = [problem["code"] for problem in run.report["model"]["problems"]]
+        self.assertEqual(["missing_attribute", "missing_module"], codes)
+        self.assertRegex(run.stdout, r"cannot be expected to run here")
+        self.assertRegex(run.stdout, r"\n  no problem +The pickle needs modules .*'my_utils', 'no_such_package'")
+        self.assertRegex(run.stdout, r"register_pickle_by_value\(my_utils\)")
+
+    def test_what_it_would_fail_with_only_when_called_exits_1_too(self) -> None:
+        def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+            import no_such_package  # type: ignore[import-not-found]
+
+            return no_such_package.predict(live_features)
+
+        for model, code in (
+            (predict, "missing_module"),
+            ({"a": 1}, "not_callable"),
+            (lambda a, b, c: a, "wrong_signature"),
+        ):
+            with self.subTest(code):
+                run = self.inspect(self.pickle(model))
+                self.assertEqual((1, code), (run.status, run.code), run.stderr)
+
+    def test_file_that_is_no_pickle_exits_1_with_the_same_fault_as_a_run(self) -> None:
+        for content, code in (
+            (b"<html>", "not_a_pickle"),
+            (b"", "empty_file"),
+            (MODEL.read_bytes()[:-9], "truncated_pickle"),
+        ):
+            with self.subTest(code):
+                path = self.folder / "model.pkl"
+                path.write_bytes(content)
+                run = self.inspect(path)
+                self.assertEqual((1, code), (run.status, run.code), run.stderr)
+                self.assertIn(run.report["fault"]["message"], run.stdout)
+
+    def test_file_that_is_not_there_exits_3(self) -> None:
+        run = self.inspect(self.folder / "missing.pkl")
+        self.assertEqual((3, "model_not_found"), (run.status, run.code))
+
+    def test_compressed_model_and_model_of_a_url_are_looked_into(self) -> None:
+        path = self.folder / "model.pkl.gz"
+        path.write_bytes(gzip.compress(MODEL.read_bytes(), 1))
+        run = self.inspect(path)
+        self.assertEqual(
+            (0, "gz", 5), (run.status, run.report["model"]["compression"], run.report["model"]["protocol"])
+        )
+        with serving() as server:
+            url = server.queue("/model.pkl", Answer(body=MODEL.read_bytes()))
+            run = self.run_command("--inspect", "--model", f"{url}?{SECRET}", "--output_dir", self.output_dir)
+        self.assertEqual(0, run.status, run.stderr)
+        self.assertIn("function predict", run.stdout)
+        self.assertNotIn(SECRET, run.stdout + run.stderr)
+
+    def test_nothing_of_the_model_is_executed(self) -> None:
+        run = self.inspect(self.pickle(CountsItsLoads()))
+        self.assertEqual(0, run.status, run.stderr)
+        self.assertNotIn("loaded", run.stdout + run.stderr)
+
+    def test_pickle_that_takes_all_memory_to_read_is_stopped(self) -> None:
+        path = self.folder / "model.pkl"
+        path.write_bytes(b"\x80\x04" + b"(" * 100_000_000 + b".")
+        run = self.inspect(path, "--memory_limit", "300MB")
+        self.assertEqual(1, run.status, run.stderr)
+        self.assertIn(run.code, ("out_of_memory", "load_failed"))
+
+
+class TestRunAfterALook(PredictTestCase):
+    """What is found in the pickle, in a normal run."""
+
+    def test_summary_of_the_pickle_is_shown_with_debug_and_before_the_model_runs(self) -> None:
+        run = self.predict(MODEL, "--debug")
+        self.assertRegex(run.stderr, r"ok written by +cloudpickle 3, Python 3")
+        self.assertLess(run.stderr.index("written by"), run.stderr.index("Reading the live features"))
+        self.assertNotIn("written by", self.predict(MODEL).stderr)
+
+    def test_report_holds_what_was_found_when_the_model_crashes(self) -> None:
+        def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+            os.kill(os.getpid(), signal.SIGSEGV)
+            return live_features
+
+        run = self.predict(self.pickle(predict))
+        self.assertEqual("model_crashed", run.code)
+        self.assertIn(THIS_PYTHON, run.report["model"]["python"])
+        self.assertEqual("3", run.report["model"]["cloudpickle"])
+
+    def test_missing_module_ends_the_run_before_anything_is_loaded(self) -> None:
+        path = self.folder / "model.pkl"
+        loaded = pickle.dumps(CountsItsLoads())
+        path.write_bytes(b"\x80\x04cmy_utils\nf\n0" + loaded[2:])
+        run = self.predict(path)
+        self.assertEqual((1, "missing_module"), (run.status, run.code), run.stderr)
+        self.assertNotIn("loaded", run.stdout + run.stderr)
+        self.assertNotIn("loading", run.report["usage"]["phases"])
+
+    def test_module_that_a_function_would_import_is_warned_of_before_the_run(self) -> None:
+        def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+            try:
+                import no_such_accelerator  # type: ignore[import-not-found]
+
+                return no_such_accelerator.predict(live_features)
+            except ImportError:
+                return half(live_features)
+
+        run = self.predict(self.pickle(predict))
+        self.assertEqual(0, run.status, run.stderr)
+        self.assertRegex(run.stderr, r"WARNING .*not installed here: 'no_such_accelerator'")
+
+
 class TestCommandLine(PredictTestCase):
     """Wrong command lines end with one line and status 2."""
 
@@ -246,7 +394,6 @@ class TestCommandLine(PredictTestCase):
             "--memory_limit": ["--memory_limit", "4XB"],
             "a size such as": ["--memory_limit=-4GiB"],
             "unrecognized arguments": ["--no_such_flag"],
-            "not there yet": ["--inspect"],
         }
         for said, flags in wrong.items():
             with self.subTest(said):

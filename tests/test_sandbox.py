@@ -14,6 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 from numerai_predict.cgroups import MemoryGroup
+from numerai_predict.channel import Message, ProtocolError
 from numerai_predict.sandbox import Limits, Outcome, Stop, run_limited
 from tests.harness import ROOT, command_lines
 
@@ -54,6 +55,26 @@ class TestRunLimited(unittest.TestCase):
             channel.answer({"name": reply["name"], "content": file.read().decode()})
         """)
         self.assertEqual(outcome.answer, {"name": "model", "content": "content"})
+
+    def test_findings_are_heard_before_the_answer_and_not_part_of_it(self) -> None:
+        heard: list[Message] = []
+        argv = [sys.executable, "-c", PROLOGUE + "channel.tell({'found': 1}); channel.answer({})"]
+        outcome = run_limited(argv, Limits(wall_s=60), refuse, heard.append)
+        self.assertEqual(([{"found": 1}], {}), (heard, outcome.answer))
+
+    def test_findings_that_come_twice_are_refused(self) -> None:
+        heard: list[Message] = []
+        argv = [sys.executable, "-c", PROLOGUE + "channel.tell({}); channel.tell({'forged': 1}); channel.answer({})"]
+        outcome = run_limited(argv, Limits(wall_s=60), refuse, heard.append)
+        self.assertEqual((Stop.HANDOVER, [{}], None), (outcome.stopped, heard, outcome.answer))
+
+    def test_findings_that_the_listener_refuses_end_the_program(self) -> None:
+        def refuse_all(findings: Message) -> None:
+            raise ProtocolError("nonsense")
+
+        argv = [sys.executable, "-c", PROLOGUE + "channel.tell({}); time.sleep(60)"]
+        outcome = run_limited(argv, Limits(wall_s=60), refuse, refuse_all)
+        self.assertEqual((Stop.HANDOVER, "nonsense"), (outcome.stopped, outcome.refusal))
 
     def test_answer_without_the_nonce_is_refused(self) -> None:
         outcome = self.run_program("""

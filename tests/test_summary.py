@@ -55,6 +55,7 @@ class ReproduceCommandTest(unittest.TestCase):
         }
         rest = {
             "strict": False,
+            "inspect": False,
             "output_dir": "/tmp",
             "post_url": None,
             "post_data": None,
@@ -144,9 +145,11 @@ class ReproduceCommandTest(unittest.TestCase):
         said = self.command(post_url="https://host/?secret", post_data={"policy": "secret"})
         self.assertNotIn("secret", said)
 
-    def test_command_for_a_strict_run_is_strict(self) -> None:
-        self.assertIn("--strict", shlex.split(self.command(strict=True)))
-        self.assertNotIn("--strict", shlex.split(self.command()))
+    def test_command_for_a_strict_run_or_an_inspection_says_so(self) -> None:
+        for flag in ("strict", "inspect"):
+            with self.subTest(flag):
+                self.assertIn(f"--{flag}", shlex.split(self.command(**{flag: True})))
+                self.assertNotIn(f"--{flag}", shlex.split(self.command()))
 
     def test_command_names_the_image_by_its_commit_where_known(self) -> None:
         self.assertIn(f"{IMAGE}:latest", shlex.split(self.command()))
