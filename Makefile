@@ -4,6 +4,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv/$(VERSION)
 PINS := py$(VERSION)/requirements.txt
 CHECK_PACKAGES := ruff==0.17.6 mypy==2.4.1
+WRITERS := 2.2.1 3.1.2
 UNIT_TESTS := -m unittest discover --start-directory tests --top-level-directory .
 
 VERSIONS := $(patsubst py%,%,$(sort $(wildcard py3.*)))
@@ -48,8 +49,9 @@ format: $(VENV)/check.done ## format the code
 	$(VENV)/check/bin/ruff check --fix .
 	$(VENV)/check/bin/ruff format .
 
-bench: $(VENV)/predict.done ## what predict.py costs beside the bare minimum, and the confinement in it
+bench: $(VENV)/predict.done ## what predict.py, its confinement and a look into a large pickle cost
 	$(VENV)/predict/bin/python tests/bench.py
+	$(VENV)/predict/bin/python tests/bench_inspect.py
 
 build: $(TAGS:%=build_%) ## build every image
 
@@ -97,6 +99,9 @@ $(VENV)/check.done: Makefile tests/requirements.txt $(PINS)
 	$(PYTHON) -m venv --clear $(VENV)/check
 	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) --requirement tests/requirements.txt $(CHECK_PACKAGES)
 	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) --no-deps numerai-tools
+	for version in $(WRITERS); do \
+	  $(VENV)/check/bin/pip install --quiet --no-deps --target $(VENV)/check/writers/cloudpickle-$$version cloudpickle==$$version \
+	  || exit 1; done
 	touch $@
 
 $(PINS):

@@ -45,15 +45,15 @@ class Cost:
     peak_bytes: int
 
 
-def measure(argv: list[str]) -> Cost:
-    """Run the command to its end; raises CalledProcessError if it fails."""
+def measure(argv: list[str], expected: int = 0) -> Cost:
+    """Run the command to its end; raises CalledProcessError if it ends with another status than expected."""
     began = time.perf_counter()
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     tree = ProcessTree(process.pid)
     while process.poll() is None:
         tree.memory_bytes()
         time.sleep(POLL_SECONDS)
-    if process.returncode:
+    if process.returncode != expected:
         raise subprocess.CalledProcessError(process.returncode, argv)
     return Cost(time.perf_counter() - began, tree.peak_memory_bytes)
 

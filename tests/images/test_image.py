@@ -114,6 +114,17 @@ class ExitTest(ImageTestCase):
         self.assertEqual(1, done.returncode, done.stderr)
         self.assertIn("no such era", done.stderr)
 
+    def test_inspection_refuses_the_models_of_other_pythons_and_names_their_image(self) -> None:
+        for model in sorted(MODEL.parent.glob("model_3_*.pkl")):
+            with self.subTest(model.name):
+                done = self.run_image((), "--inspect", "--model", model)
+                tag = "_".join(model.stem.split("_")[1:3])
+                if tag == VERSION.replace(".", "_"):
+                    self.assertEqual(0, done.returncode, done.stderr)
+                else:
+                    self.assertEqual(1, done.returncode, done.stderr)
+                    self.assertIn(f"numerai_predict_py_{tag}", done.stdout)
+
     def test_missing_model_exits_3(self) -> None:
         done = self.run_image((), "--model", "/nowhere/model.pkl", *SAMPLE)
         self.assertEqual(3, done.returncode, done.stderr)
@@ -154,6 +165,10 @@ class ContentTest(unittest.TestCase):
 
     def test_environment_is_the_locked_one_and_nothing_else_is_there(self) -> None:
         discover = ("-m", "unittest", "discover", "--start-directory", "/inside", "--pattern", "test_environment.py")
+        self.run_inside(*discover)
+
+    def test_models_of_its_libraries_are_looked_into_and_not_refused(self) -> None:
+        discover = ("-m", "unittest", "discover", "--start-directory", "/inside", "--pattern", "test_inspection.py")
         self.run_inside(*discover)
 
     def test_every_package_works_confined_in_a_read_only_container(self) -> None:
