@@ -135,6 +135,7 @@ _PICKLE_FINDINGS = _record(
         "protocol": _or_none(_count),
         **dict.fromkeys(("python", "main_names"), _list_of(_text)),
         "parameters": _or_none(_list_of(_text)),
+        "takes": _or_none(_count),
         "is_callable": _or_none(_truth),
         "modules": _list_of(_MODULE),
         "differences": _list_of(_DIFFERENCE),

@@ -45,7 +45,7 @@ class Difference:
 class Findings:
     """What stands in the pickle of a file. `protocol` is None where it does not say (0, 1). `python` are the versions
     that may have written its code (empty: it has none), `writer` is what wrote it ("cloudpickle 3", "pickle", …);
-    `kind`, `name`, `parameters` and `is_callable` describe the model itself; `main_names` are names of the writer's
+    `kind` to `is_callable` describe the model itself, as signatures.Model does; `main_names` are names of the writer's
     script, and `other` says what it is in place of a pickle. If it could not be read to its end, `error_kind` and
     `error` say why (empty: it takes too long), and the rest is what came before.
     """
@@ -58,6 +58,7 @@ class Findings:
     kind: str
     name: str
     parameters: list[str] | None
+    takes: int | None
     is_callable: bool | None
     modules: list[Module]
     differences: list[Difference]

@@ -55,10 +55,11 @@ def trace(file: BinaryIO, deadline_s: float = DEADLINE_S) -> Traces:
     because of what is in it.
     """
     traces = Traces()
+    ends_at = time.monotonic() + deadline_s
     # The cache holds real objects, which the unpickler would take without asking us.
     copyreg.clear_extension_cache()
     try:
-        traces.top = _Unpickler(_Source(file, time.monotonic() + deadline_s), traces).load()
+        traces.top = _Unpickler(_Source(file, ends_at), traces, ends_at).load()
         traces.complete = True
     except _EnoughError:
         pass
@@ -71,6 +72,11 @@ def trace(file: BinaryIO, deadline_s: float = DEADLINE_S) -> Traces:
 
 class _EnoughError(Exception):
     """The pickle takes longer to read, or names more, than any model has reason to."""
+
+
+def _check_time(ends_at: float) -> None:
+    if time.monotonic() > ends_at:
+        raise _EnoughError
 
 
 class _Paced(io.RawIOBase):
@@ -87,8 +93,7 @@ class _Paced(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        if time.monotonic() > self._ends_at:
-            raise _EnoughError
+        _check_time(self._ends_at)
         return cast(io.BufferedIOBase, self._file).readinto(buffer)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -127,7 +132,7 @@ class Standin(type):
     It is a type, as only types pass where the unpickler makes instances. An instance knows whose it is by `of`.
     """
 
-    unpickler: "_Unpickler"
+    unpickler: "_Unpickler | None"
     module: str
     name: str
     of: "Standin | None"
@@ -146,10 +151,11 @@ class Standin(type):
 
     def __call__(cls, *args: object, **options: object) -> object:
         """As of a function."""
-        return cls.unpickler.called(cls, args)
+        return cls.unpickler.called(cls, args) if cls.unpickler else cls
 
     def __setstate__(cls, state: object) -> None:
-        cls.unpickler.given_state(cls, state)
+        if cls.unpickler:
+            cls.unpickler.given_state(cls, state)
 
     def __setitem__(cls, key: object, value: object) -> None:
         """As of a dictionary."""
@@ -168,32 +174,47 @@ class _Root:
     """Gives stand-ins the constructor that the unpickler calls instead of the class."""
 
     def __new__(cls, *args: object, **options: object) -> Any:
-        return cast(Standin, cls).unpickler.called(cast(Standin, cls), args)
+        return Standin.__call__(cast(Standin, cls), *args)
 
 
 def _stand_in(
-    unpickler: "_Unpickler", module: str, name: str, of: Standin | None = None, bases: tuple[object, ...] = ()
+    unpickler: "_Unpickler | None", module: str, name: str, of: Standin | None = None, bases: tuple[object, ...] = ()
 ) -> Standin:
-    namespace = {"unpickler": unpickler, "module": module, "name": name, "of": of, "bases": bases, "contents": {}}
+    namespace: dict[str, Any] = {
+        "unpickler": unpickler,
+        "module": module,
+        "name": name,
+        "of": of,
+        "bases": bases,
+        "contents": {},
+    }
     return Standin("Standin", (_Root,), {**namespace, "_instance": None, "__slots__": ()})
 
 
-class _Stateless:
-    """Takes no state: a pickle could set our own fields with it."""
+# What a call of something that the pickle carries returns: only that could tell.
+UNKNOWN = _stand_in(None, "unknown", "object")
+UNKNOWN.of = UNKNOWN
+
+
+class _Carried:
+    """Takes no state, as a pickle could set our own fields with it."""
 
     def __setstate__(self, state: object) -> None:
         """Nothing comes of it."""
 
+    def __call__(self, *args: object, **options: object) -> Standin:
+        return UNKNOWN
+
 
 @dataclass(eq=False)
-class CodeObject(_Stateless):
+class CodeObject(_Carried):
     """A code object that the pickle carries."""
 
     code: Code
 
 
 @dataclass(eq=False)
-class Function(_Stateless):
+class Function(_Carried):
     """A function that the pickle carries: its code, and what was set on it (`__defaults__`, `__wrapped__`, …)."""
 
     code: Code
@@ -201,24 +222,25 @@ class Function(_Stateless):
 
 
 @dataclass(eq=False)
-class Method(_Stateless):
+class Method(_Carried):
     """A method of an instance."""
 
     function: object
 
 
 @dataclass(eq=False)
-class Partial:
-    """A functools.partial: what it calls, how many positional arguments it has, and which keywords."""
+class Partial(_Carried):
+    """A functools.partial: what it calls, with how many arguments and which keywords, and what was set on it."""
 
     function: object
     arguments: int
     keywords: tuple[str, ...] = ()
+    attributes: dict[Any, Any] | None = None
 
     def __setstate__(self, state: object) -> None:
         match state:
-            case (function, tuple(arguments), dict(keywords), _):
-                self.function, self.arguments = function, len(arguments)
+            case (function, tuple(arguments), dict(keywords), dict() | None as attributes):
+                self.function, self.arguments, self.attributes = function, len(arguments), attributes
                 self.keywords = tuple(name for name in keywords if isinstance(name, str))
 
 
@@ -228,13 +250,14 @@ class Partial:
 class _Unpickler(pickle.Unpickler):
     """Looks nothing up: answers every global with a stand-in, and notes what becomes of it."""
 
-    def __init__(self, source: _Source, traces: Traces) -> None:
+    def __init__(self, source: _Source, traces: Traces, ends_at: float) -> None:
         super().__init__(source, encoding="latin1")
         head = source.peek(2)
         if head[:1] == b"\x80" and len(head) > 1:
             traces.protocol = head[1]
         self._is_of_python_2 = (traces.protocol or 0) < 3
         self._traces = traces
+        self._ends_at = ends_at
         self._standins: dict[tuple[str, str], Standin] = {}
 
     def find_class(self, module: str, name: str) -> Any:
@@ -251,6 +274,7 @@ class _Unpickler(pickle.Unpickler):
 
     def called(self, standin: Standin, args: tuple[object, ...]) -> object:
         """What a call of the stand-in returns, as far as the rest of the pickle needs it."""
+        _check_time(self._ends_at)
         handle = _handler(standin.module, standin.name) if standin.of is None else None
         if handle is not None:
             result = handle(self, args)
@@ -262,6 +286,7 @@ class _Unpickler(pickle.Unpickler):
 
     def given_state(self, standin: Standin, state: object) -> None:
         """Look into the state that an object is given."""
+        _check_time(self._ends_at)
         telling = standin.module.partition(".")[0] in fingerprints.LIBRARIES
         if telling or (type(state) is dict and "_sklearn_version" in state):
             self._note(fingerprints.of_state(standin.module, standin.name, state))
@@ -316,10 +341,10 @@ class _Unpickler(pickle.Unpickler):
     def set_attributes(self, args: tuple[object, ...]) -> object:
         """cloudpickle fills functions and classes after it has made them."""
         match args:
-            case (Function(attributes=attributes) | Standin(contents=attributes) as whole, (dict(state), *rest)):
-                attributes.update(state)
+            case (Function(attributes=own) | Standin(module="", contents=own) as whole, (dict(state), *rest)):
+                own.update(state)
                 if rest and isinstance(rest[0], dict):
-                    attributes.update(rest[0])
+                    own.update(rest[0])
                 return whole
         return None
 

@@ -1,6 +1,7 @@
 """Whether a module is here, in which version, and what to install for it; imports and executes none of them."""
 
 import contextlib
+import functools
 import sys
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from itertools import chain
@@ -104,6 +105,7 @@ def missing_part(name: str) -> str:
     return ""
 
 
+@functools.cache
 def version_of(top_level: str) -> str | None:
     """The installed version of the package that the module comes from; None if there is none, or it has no version."""
     from importlib import metadata

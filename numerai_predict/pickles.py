@@ -69,6 +69,7 @@ def inspect(file: BinaryIO, name: str) -> Findings:
         kind=model.kind if traces.complete else "",
         name=_short(model.name) if traces.complete else "",
         parameters=_parameters(model) if traces.complete else None,
+        takes=model.takes if traces.complete else None,
         is_callable=model.is_callable if traces.complete else None,
         modules=_modules(traces, written),
         differences=_differences(traces),
@@ -91,7 +92,7 @@ def _first(codes: list[Code]) -> Iterator[Code]:
 
 
 def _parameters(model: Model) -> list[str] | None:
-    return None if model.parameters is None else [_short(name) for name in model.parameters]
+    return None if model.parameters is None else [_short(name) for name in model.parameters[:MAX_LISTED]]
 
 
 def _short(text: str) -> str:
@@ -126,7 +127,9 @@ def _modules(traces: Traces, written: list[Written]) -> list[Module]:
     """What the model needs and the standard library does not have; what is missing comes first."""
     found: dict[str, Module] = {}
     for needed_by, name in itertools.islice(_needs(traces, written), MAX_NEEDS):
-        if name != "__main__" and not modules.is_standard(name):
+        # scikit-learn's _loss belongs to no package: it is made at run time.
+        is_private = name.startswith("_") and modules.version_of(name.partition(".")[0]) is None
+        if not is_private and not modules.is_standard(name):
             module = _module(name, needed_by)
             found.setdefault(module.name, module)
     order = ("missing", "skewed", "present")

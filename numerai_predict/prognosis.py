@@ -82,8 +82,9 @@ def _likely(findings: Findings) -> Iterator[Fault]:
         what = {"class": f"the class {findings.name} itself", "data": f"a {findings.name}"}
         described = what.get(findings.kind, f"a {findings.name}")
         yield Fault(Code.NOT_CALLABLE, f"The pickle holds {described}, which cannot be called as a model.")
-    if findings.parameters is not None and not _takes_one_or_two(findings.parameters):
-        signature = f"{findings.name}({', '.join(findings.parameters)})"
+    if findings.takes == 0:
+        shown = "(…)" if findings.parameters is None else f"({', '.join(findings.parameters)})"
+        signature = f"{findings.name}{shown}"
         message = f"The model's signature is {signature}; it must take one or two positional arguments."
         yield Fault(Code.WRONG_SIGNATURE, message)
     if not findings.complete and findings.error_kind:
@@ -125,13 +126,3 @@ def _remedy(modules: list[Module]) -> str:
     if packages:
         hints.append(f"This image does not have {', '.join(packages)} (the name for pip).")
     return " ".join([*hints, "Use a package that the platform has, or export the weights as plain NumPy arrays."])
-
-
-def _takes_one_or_two(parameters: list[str]) -> bool:
-    """Whether a model may take these: callables.py has the rule for those that are loaded."""
-    star = next((i for i, name in enumerate(parameters) if name.startswith("*")), len(parameters))
-    positional = [name for name in parameters[:star] if name != "/"]
-    required = [name for name in positional if not name.endswith("=…")]
-    keywords = [name for name in parameters[star:] if not name.startswith("*") and not name.endswith("=…")]
-    starred = star < len(parameters) and parameters[star] != "*" and not parameters[star].startswith("**")
-    return not keywords and len(required) <= 2 and bool(positional or starred)

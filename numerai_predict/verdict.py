@@ -23,7 +23,7 @@ def describe_inspection(report: RunReport, stream: TextIO) -> str:
         rows.append((BAD, "problem", report.fault["message"]))
     width = max(len(label) for _, label, _ in rows)
     runs = "cannot" if any(mark == BAD for mark, _, _ in rows) else "can"
-    lines = [f"{model['path']}: {runs} be expected to run here, under Python {THIS_PYTHON}"]
+    lines = [f"{model.get('path', 'The model')}: {runs} be expected to run here, under Python {THIS_PYTHON}"]
     lines += [f"  {marks[mark]:<2} {label:<{width}}  {text}".rstrip() for mark, label, text in rows]
     return "\n".join(_visible(line, stream) for line in lines)
 

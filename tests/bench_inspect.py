@@ -1,5 +1,5 @@
-"""What it costs to look into a large pickle with --inspect: wall seconds and peak memory of the whole process tree, as a
-table. Allowed are 1.5 s and the file's own size of memory for 500 MB of arrays, and 3 s for 1.5 million objects.
+"""What it costs to look into a large pickle with --inspect: wall seconds and peak memory of the whole process tree, as
+a table. Allowed are 1.5 s and the file's own size of memory for 500 MB of arrays, and 3 s for 1.5 million objects.
 """
 
 import argparse

@@ -167,6 +167,7 @@ class FindingsTest(unittest.TestCase):
         kind="function",
         name="predict",
         parameters=["live_features"],
+        takes=1,
         is_callable=True,
         modules=[Module("numpy", "2.1.3", "present", "reference")],
         differences=[Difference("sklearn", "1.2.2", "1.6.1", False, "incompatible_library", "It may.", None)],
