@@ -94,7 +94,7 @@ def run(args: argparse.Namespace, report: RunReport) -> None:
     exposed = secrecy.hide(arguments.secrets_in(sys.argv[1:]))
     with ThreadPoolExecutor(1) as background:
         live_features = background.submit(get_data, args.dataset, args.output_dir)
-        model = Model(args, report, background)
+        model = ModelFile(args, report, background)
 
         def provide(need: str) -> Path:
             if need == "model":
@@ -128,9 +128,10 @@ def inspect(args: argparse.Namespace, report: RunReport) -> None:
     secrecy.hide(arguments.secrets_in(sys.argv[1:]))
     with ThreadPoolExecutor(1) as background:
         background.submit(int)  # The child's filter protects only those of our threads that are there before it.
-        model = Model(args, report, background)
+        model = ModelFile(args, report, background)
         try:
-            outcome = run_child(INSPECT, INSPECT_TIME_LIMIT_S, args.memory_limit, lambda _: model.fetch(), model.hear)
+            time_limit = min(args.time_limit or INSPECT_TIME_LIMIT_S, INSPECT_TIME_LIMIT_S)
+            outcome = run_child(INSPECT, time_limit, args.memory_limit, lambda _: model.fetch(), model.hear)
         finally:
             model.note_digest()
     note_usage(outcome, report)
@@ -242,7 +243,7 @@ def get_data(dataset: str, output_dir: str) -> Path:
     return path
 
 
-class Model:
+class ModelFile:
     """The model file, from where it is fetched to what the child finds in it; the report learns all of it."""
 
     def __init__(self, args: argparse.Namespace, report: RunReport, background: ThreadPoolExecutor) -> None:
@@ -333,6 +334,20 @@ def tell_findings(channel: ChildChannel, file: BinaryIO, name: str) -> Findings:
     return findings
 
 
+def certain_to_fail(channel: ChildChannel, file: BinaryIO, name: str) -> Fault | None:
+    """The fault that loading the pickle would end with, if one is known. Where looking into it fails because of
+    something that nobody thought of, the pickle is loaded all the same.
+    """
+    try:
+        return before_loading(tell_findings(channel, file, name))
+    except Fault as fault:
+        return fault
+    except Exception as error:
+        print(f"The pickle could not be looked into: {type(error).__name__}: {error}", file=sys.stderr)
+        file.seek(0)
+        return None
+
+
 def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     """Run the model on the live data and return its predictions as CSV; notes in `answer` what it learns."""
     channel.announce("importing")
@@ -347,7 +362,7 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     explain_network_errors(answer["hosts"])
     reply, file = channel.request("model")
     with file:
-        if fault := before_loading(tell_findings(channel, file, reply["name"])):
+        if fault := certain_to_fail(channel, file, reply["name"]):
             raise fault
         channel.announce("loading")
         model = load_model(file, reply["name"])

@@ -15,6 +15,7 @@ from numerai_predict.prognosis import also_possible
 from numerai_predict.sandbox import Outcome, Stop
 from numerai_predict.tracebacks import crash_site, without_our_frames
 
+INSPECTING = "inspecting"
 LOADING = "loading"
 CHECKING = "checking"
 
@@ -186,6 +187,8 @@ def _raised(outcome: Outcome, facts: PickleFacts) -> Fault | None:
     if not (report := answer.get("exception")):
         return None
     raised = _Raised(outcome.phase, **{**report, "kinds": tuple(report["kinds"])})
+    if raised.phase == INSPECTING and "MemoryError" not in raised.kinds:
+        return Fault(Code.INTERNAL_ERROR, f"Looking into the pickle raised {raised.said}.", trace=raised.trace)
     if raised.phase == CHECKING and "MemoryError" not in raised.kinds:
         message = f"What the model returned cannot be checked: that raised {raised.said}."
         return Fault(Code.BAD_HANDOVER, message, trace=raised.trace)

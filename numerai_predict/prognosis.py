@@ -26,7 +26,7 @@ def expected(findings: Findings) -> list[Fault]:
 def warnings(findings: Findings) -> list[str]:
     """What may become a problem, and may not."""
     found = [difference.message for difference in findings.differences if not difference.breaks]
-    if imported := _missing(findings, "import", "guarded import", "possible"):
+    if imported := [module for module in findings.modules if _is_missing_import(module)]:
         found.append(f"Its code imports what is not installed here: {_names(imported)}.")
     if not findings.complete:
         why = f"{findings.error_kind}: {findings.error}" if findings.error_kind else "it takes too long"
@@ -103,6 +103,10 @@ def _unreadable(findings: Findings) -> Iterator[Fault]:
 
 def _missing(findings: Findings, *needed_by: str) -> list[Module]:
     return [module for module in findings.modules if module.status == "missing" and module.needed_by in needed_by]
+
+
+def _is_missing_import(module: Module) -> bool:
+    return module.status != "present" and module.needed_by != "reference"
 
 
 def _names(modules: list[Module]) -> str:

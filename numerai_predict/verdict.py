@@ -8,7 +8,7 @@ from numerai_predict.report import RunReport
 
 GOOD, BAD, DOUBT, NEUTRAL = range(4)
 SIGNS = ("✓", "✗", "!", "")
-WORDS = ("ok", "no", "?", "")
+WORDS = ("ok", "x", "?", "")
 SHOWN_DIGITS = 12
 
 Row = tuple[int, str, str]

@@ -9,7 +9,7 @@ from typing import Any
 from numerai_predict.channel import LINE_LOST
 from numerai_predict.diagnosis import diagnose, other_file, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
-from numerai_predict.findings import THIS_PYTHON
+from numerai_predict.findings import THIS_PYTHON, Findings
 from numerai_predict.formats import PickleFacts
 from numerai_predict.sandbox import Limits, Outcome, Stop
 from tests.harness import ROOT
@@ -28,6 +28,25 @@ GOOD = Outcome(
     peak_memory_bytes=1 << 20,
     log_tail="the end of the log",
     limits=Limits(wall_s=600.0, memory_bytes=4 << 30),
+)
+FOUND = Findings(
+    file_name="model.pkl",
+    file_bytes=12345,
+    protocol=5,
+    python=[THIS_PYTHON],
+    writer="cloudpickle 3",
+    kind="function",
+    name="predict",
+    parameters=["live_features"],
+    takes=1,
+    is_callable=True,
+    modules=[],
+    differences=[],
+    main_names=[],
+    other="",
+    complete=True,
+    error_kind="",
+    error="",
 )
 WHERE = " in predict (model.py line 5)"
 FINDINGS = [
@@ -261,6 +280,32 @@ class RaisedTest(DiagnosisTestCase):
             outcome = raised("predicting", "SystemError", message, where=WHERE)
             with self.subTest(message=message):
                 self.check(Code.PYTHON_VERSION_MISMATCH, outcome, "another Python", f"Python {THIS_PYTHON}", message)
+
+    def test_odd_error_of_code_that_another_python_may_have_written_names_it(self) -> None:
+        facts = self.facts_of_code_by(THIS_PYTHON, "3.99")
+        for kind in ("TypeError", "ValueError", "SystemError"):
+            with self.subTest(kind):
+                said = "may have been written by Python 3.99, and this is Python " + THIS_PYTHON
+                self.check(Code.MODEL_RAISED, raised("predicting", kind, "odd"), said, facts=facts)
+        self.check(
+            Code.PYTHON_VERSION_MISMATCH, raised("predicting", "SystemError", "unknown opcode"), "3.99", facts=facts
+        )
+        self.assertNotIn("3.99", self.fault(raised("predicting", "KeyError", "a"), facts).message)
+
+    def test_crash_of_code_that_another_python_may_have_written_names_it(self) -> None:
+        crashed = replace(GOOD, answer=None, status=-signal.SIGSEGV, phase="predicting")
+        said = "SIGSEGV while predicting; the pickle may have been written by Python 3.99"
+        self.check(Code.MODEL_CRASHED, crashed, said, facts=self.facts_of_code_by(THIS_PYTHON, "3.99"))
+        self.assertNotIn("written", self.fault(crashed, self.facts_of_code_by(THIS_PYTHON)).message)
+
+    def test_raised_by_our_own_look_into_the_pickle_is_our_fault(self) -> None:
+        self.check(
+            Code.INTERNAL_ERROR, raised("inspecting", "KeyError", "a"), "Looking into the pickle raised KeyError: a"
+        )
+        self.check(Code.OUT_OF_MEMORY, raised("inspecting", "MemoryError"))
+
+    def facts_of_code_by(self, *versions: str) -> PickleFacts:
+        return replace(FACTS, findings=replace(FOUND, python=[*versions]))
 
     def test_raised_by_code_objects_of_python_3_10_names_its_image(self) -> None:
         outcome = raised("loading", "TypeError", "code() argument 13 must be str, not int")  # 2

@@ -275,7 +275,7 @@ class TestInspect(PredictTestCase):
         codes = [problem["code"] for problem in run.report["model"]["problems"]]
         self.assertEqual(["missing_attribute", "missing_module"], codes)
         self.assertRegex(run.stdout, r"cannot be expected to run here")
-        self.assertRegex(run.stdout, r"\n  no problem +The pickle needs modules .*'my_utils', 'no_such_package'")
+        self.assertRegex(run.stdout, r"\n  x  problem +The pickle needs modules .*'my_utils', 'no_such_package'")
         self.assertRegex(run.stdout, r"register_pickle_by_value\(my_utils\)")
 
     def test_what_it_would_fail_with_only_when_called_exits_1_too(self) -> None:
@@ -329,6 +329,13 @@ class TestInspect(PredictTestCase):
         self.assertEqual(0, run.status, run.stderr)
         self.assertNotIn("loaded", run.stdout + run.stderr)
 
+    def test_pickle_that_takes_too_long_is_stopped_at_the_time_limit(self) -> None:
+        path = self.folder / "model.pkl"
+        path.write_bytes(b"\x80\x04}N" + b"2\x86" * 60 + b"Ns.")  # The hash of a tuple of tuples of tuples …
+        run = self.inspect(path, "--time_limit", "2")
+        self.assertEqual((1, "timeout"), (run.status, run.code), run.stderr)
+        self.assertIn("while inspecting", run.stderr)
+
     def test_pickle_that_takes_all_memory_to_read_is_stopped(self) -> None:
         path = self.folder / "model.pkl"
         path.write_bytes(b"\x80\x04" + b"(" * 100_000_000 + b".")
@@ -377,6 +384,25 @@ class TestRunAfterALook(PredictTestCase):
         run = self.predict(self.pickle(predict))
         self.assertEqual(0, run.status, run.stderr)
         self.assertRegex(run.stderr, r"WARNING .*not installed here: 'no_such_accelerator'")
+
+
+class TestOwnFailure(unittest.TestCase):
+    """A pickle that our own inspection cannot take."""
+
+    def test_look_that_fails_says_so_and_lets_the_pickle_be_loaded(self) -> None:
+        file = io.BytesIO(b"content")
+        with (
+            mock.patch("numerai_predict.pickles.inspect", side_effect=lambda file, name: file.read() and 1 / 0),
+            mock.patch("sys.stderr", io.StringIO()) as log,
+        ):
+            self.assertIsNone(predict.certain_to_fail(mock.Mock(), file, "model.pkl"))
+        self.assertEqual(b"content", file.read())
+        self.assertIn("could not be looked into: ZeroDivisionError", log.getvalue())
+
+    def test_file_that_cannot_be_opened_is_its_fault(self) -> None:
+        fault = predict.certain_to_fail(mock.Mock(), io.BytesIO(b"PK\x03\x04"), "model.zip")
+        assert fault is not None
+        self.assertIs(Code.UNREADABLE_PICKLE, fault.code)
 
 
 class TestCommandLine(PredictTestCase):

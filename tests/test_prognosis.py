@@ -282,14 +282,22 @@ class ModulesTest(unittest.TestCase):
                 (warning,) = warnings(findings)
                 self.assertIn("'cupy'", warning)
 
+    def test_import_of_a_module_that_the_package_here_does_not_have_is_a_warning(self) -> None:
+        skewed = Module("numpy.no_such", "2.1.3", "skewed", "import", "numpy")
+        self.assertRegex(warnings(replace(GOOD, modules=[skewed]))[0], r"imports what is not .*'numpy\.no_such'")
+        self.assertEqual([], expected(replace(GOOD, modules=[skewed])))
+
     def test_missing_reference_is_no_warning_too(self) -> None:
         self.assertEqual(warnings(replace(GOOD, modules=[missing("my_utils")])), [])
 
-    def test_present_and_skewed_modules_are_no_fault(self) -> None:
-        for status in ("present", "skewed"):
-            for needed_by in ("reference", "import", "guarded import", "possible"):
-                findings = replace(GOOD, modules=[Module("sklearn", "1.6.1", status, needed_by)])
-                self.assertEqual((expected(findings), warnings(findings)), ([], []))
+    def test_present_modules_are_no_fault_and_no_warning(self) -> None:
+        for needed_by in ("reference", "import", "guarded import", "possible"):
+            findings = replace(GOOD, modules=[Module("sklearn", "1.6.1", "present", needed_by)])
+            self.assertEqual((expected(findings), warnings(findings)), ([], []))
+
+    def test_skewed_references_are_left_to_the_differences(self) -> None:
+        findings = replace(GOOD, modules=[Module("sklearn.no_such", "1.6.1", "skewed", "reference")])
+        self.assertEqual((expected(findings), warnings(findings)), ([], []))
 
 
 class ModelTest(unittest.TestCase):

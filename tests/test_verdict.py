@@ -94,10 +94,10 @@ class DescribeInspectionTest(unittest.TestCase):
             [
                 f"model.pkl: cannot be expected to run here, under Python {THIS_PYTHON}",
                 "     file        12,345 bytes, protocol 5, SHA-256 0123456789ab…",
-                "  no written by  cloudpickle 3, Python 2.7",
+                "  x  written by  cloudpickle 3, Python 2.7",
                 "  ok model       function predict(live_features, benchmarks=…)",
                 "  ok modules     pandas 2.3.1",
-                "  no problem     The pickle was written by Python 2.7.",
+                "  x  problem     The pickle was written by Python 2.7.",
                 "                 Write it again.",
             ],
         )
@@ -107,14 +107,14 @@ class DescribeInspectionTest(unittest.TestCase):
         self.assertEqual(
             lines[2:],
             [
-                "  no written by  cloudpickle 3, Python 3.11 or 3.12",
-                "  no model       function predict(live_features, benchmarks=…)",
+                "  x  written by  cloudpickle 3, Python 3.11 or 3.12",
+                "  x  model       function predict(live_features, benchmarks=…)",
                 "  ok modules     pandas 2.3.1",
-                "  no problem     The pickle was written by Python 2.7.",
+                "  x  problem     The pickle was written by Python 2.7.",
                 "                 Write it again.",
-                "  no problem     The pickle needs 'my_utils'.",
+                "  x  problem     The pickle needs 'my_utils'.",
                 "                 Carry it inside.",
-                "  no problem     It takes three.",
+                "  x  problem     It takes three.",
                 "                 Take one or two.",
             ],
         )
@@ -122,7 +122,7 @@ class DescribeInspectionTest(unittest.TestCase):
     def test_model_that_cannot_be_called_is_marked(self) -> None:
         problem = {"code": "not_callable", "message": "It cannot.", "hint": "Wrap it."}
         data = {"kind": "data", "name": "dict", "signature": None}
-        self.assertIn("  no model       data dict", lines_of(report(callable=data, problems=[problem])))
+        self.assertIn("  x  model       data dict", lines_of(report(callable=data, problems=[problem])))
 
     def test_model_that_lacks_a_module_is_of_the_right_python(self) -> None:
         lines = lines_of(report(problems=[LACKING]))
@@ -135,7 +135,7 @@ class DescribeInspectionTest(unittest.TestCase):
     def test_fault_of_a_good_model_is_told(self) -> None:
         lines = lines_of(report(Fault(Code.TIMEOUT, "It took too long.")))
         self.assertIn(": cannot be expected", lines[0])
-        self.assertEqual(lines[-1], "  no problem     It took too long.")
+        self.assertEqual(lines[-1], "  x  problem     It took too long.")
 
     def test_file_that_is_no_pickle_has_its_size_and_its_fault(self) -> None:
         fault = Fault(Code.NOT_A_PICKLE, "model.pkl is an HTML page.")
@@ -144,14 +144,14 @@ class DescribeInspectionTest(unittest.TestCase):
             [
                 f"model.pkl: cannot be expected to run here, under Python {THIS_PYTHON}",
                 "     file     15 bytes",
-                "  no problem  model.pkl is an HTML page.",
+                "  x  problem  model.pkl is an HTML page.",
             ],
         )
 
     def test_file_that_is_not_there_has_its_fault(self) -> None:
         lines = lines_of(unread(Fault(Code.MODEL_NOT_FOUND, "There is none.")))
         self.assertIn(": cannot be expected", lines[0])
-        self.assertEqual(lines[-1], "  no problem  There is none.")
+        self.assertEqual(lines[-1], "  x  problem  There is none.")
         self.assertEqual(lines, [line.rstrip() for line in lines])
 
     def test_fault_before_a_model_is_known_is_told(self) -> None:
@@ -226,12 +226,12 @@ class EncodingTest(unittest.TestCase):
     def test_terminal_without_signs_shows_words(self) -> None:
         for encoding in ("ascii", "latin-1", "cp1252", None):
             with self.subTest(encoding=encoding):
-                self.assertEqual(self.signs(Screen(encoding)), {"ok", "no", "?", ""})
+                self.assertEqual(self.signs(Screen(encoding)), {"ok", "x", "?", ""})
 
     def test_file_shows_words(self) -> None:
         for encoding in ("utf-8", "ascii", "latin-1", None):
             with self.subTest(encoding=encoding):
-                self.assertEqual(self.signs(Screen(encoding, is_terminal=False)), {"ok", "no", "?", ""})
+                self.assertEqual(self.signs(Screen(encoding, is_terminal=False)), {"ok", "x", "?", ""})
 
     def test_names_that_the_encoding_lacks_are_escaped(self) -> None:
         told = report(path="modèle_✓.pkl")
