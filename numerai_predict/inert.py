@@ -23,7 +23,7 @@ BUFFER_BYTES = 1 << 17
 # Of larger blocks, arrays mostly, only the two ends are read: the rest never comes into memory.
 LARGE_BLOCK_BYTES = 1 << 20
 END_BYTES = 1 << 16
-MAX_GLOBALS = 10_000
+MAX_STANDINS = 10_000
 MAX_CODES = 50_000
 MAX_MARKS = 1_000
 # Containers are rebuilt up to this length: repeated often enough, a small pickle could fill any memory with them.
@@ -259,15 +259,14 @@ class _Unpickler(pickle.Unpickler):
         self._traces = traces
         self._ends_at = ends_at
         self._standins: dict[tuple[str, str], Standin] = {}
+        self._made = 0
 
     def find_class(self, module: str, name: str) -> Any:
         if self._is_of_python_2:
             module, name = modern_name(module, name)
         standin = self._standins.get((module, name))
         if standin is None:
-            if len(self._standins) >= MAX_GLOBALS:
-                raise _EnoughError
-            standin = self._standins[module, name] = _stand_in(self, module, name)
+            standin = self._standins[module, name] = self._stand_in(module, name)
             self._traces.globals.add((module, name))
             self._note(fingerprints.of_global(module, name))
         return standin
@@ -291,6 +290,12 @@ class _Unpickler(pickle.Unpickler):
         if telling or (type(state) is dict and "_sklearn_version" in state):
             self._note(fingerprints.of_state(standin.module, standin.name, state))
 
+    def _stand_in(self, module: str, name: str, bases: tuple[object, ...] = ()) -> Standin:
+        self._made += 1
+        if self._made > MAX_STANDINS:
+            raise _EnoughError
+        return _stand_in(self, module, name, bases=bases)
+
     def _note(self, marks: Any) -> None:
         for mark in marks:
             if len(self._traces.marks) < MAX_MARKS:
@@ -302,12 +307,8 @@ class _Unpickler(pickle.Unpickler):
         """cloudpickle and dill name types of the interpreter by their name in the module types."""
         match args:
             case (str(name),):
-                return self.find_standard("types", name)
+                return self._stand_in("types", name)
         return None
-
-    def find_standard(self, module: str, name: str) -> Standin:
-        """A stand-in that the pickle does not name itself."""
-        return self._standins.setdefault((module, name), _stand_in(self, module, name))
 
     def code(self, args: tuple[object, ...]) -> object:
         if args and isinstance(args[0], bytes):
@@ -335,7 +336,7 @@ class _Unpickler(pickle.Unpickler):
     def skeleton_class(self, args: tuple[object, ...]) -> object:
         match args:
             case (_, str(name), tuple(bases), *_):
-                return _stand_in(self, "", name, bases=bases)
+                return self._stand_in("", name, bases)
         return None
 
     def set_attributes(self, args: tuple[object, ...]) -> object:
@@ -350,7 +351,7 @@ class _Unpickler(pickle.Unpickler):
 
     def subimport(self, args: tuple[object, ...]) -> None:
         match args:
-            case (str(name), *_) if len(self._traces.subimports) < MAX_GLOBALS:
+            case (str(name), *_) if len(self._traces.subimports) < MAX_STANDINS:
                 self._traces.subimports.add(name)
 
     def encode(self, args: tuple[object, ...]) -> object:

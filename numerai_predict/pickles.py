@@ -118,7 +118,8 @@ def _writer(traces: Traces) -> str:
 
 
 def _other(traces: Traces) -> str:
-    if any(name == "NumpyArrayWrapper" for _, name in traces.globals):
+    # joblib writes its arrays between the opcodes, where the unpickler stumbles over them.
+    if not traces.complete and any(name == "NumpyArrayWrapper" for _, name in traces.globals):
         return "a joblib file"
     return "a file of torch.save" if traces.top == TORCH_MAGIC else ""
 

@@ -218,9 +218,15 @@ class LargeFileTest(unittest.TestCase):
 
 class LimitsTest(unittest.TestCase):
     def test_more_names_than_a_model_has_end_the_reading(self) -> None:
-        content = b"\x80\x04" + b"".join(b"cm\nn%d\n0" % i for i in range(inert.MAX_GLOBALS + 5)) + b"N."
+        content = b"\x80\x04" + b"".join(b"cm\nn%d\n0" % i for i in range(inert.MAX_STANDINS + 5)) + b"N."
         traces = trace_bytes(content)
-        self.assertEqual((False, None, inert.MAX_GLOBALS), (traces.complete, traces.error, len(traces.globals)))
+        self.assertEqual((False, None, inert.MAX_STANDINS), (traces.complete, traces.error, len(traces.globals)))
+
+    def test_more_carried_classes_than_a_model_has_end_the_reading(self) -> None:
+        make = b"ccloudpickle.cloudpickle\n_make_skeleton_class\nq\x000(N\x8c\x01a)tq\x010"
+        content = b"\x80\x04" + make + b"h\x00h\x01R0" * (inert.MAX_STANDINS + 5) + b"N."
+        traces = trace_bytes(content)
+        self.assertEqual((False, None), (traces.complete, traces.error))
 
     def test_large_containers_are_not_copied(self) -> None:
         numbers = list(range(inert.MAX_REBUILT + 1))

@@ -219,6 +219,9 @@ class OtherFileTest(unittest.TestCase):
         importlib.import_module("joblib").dump(["x" * 10_000, np.arange(1000.0)], content)
         self.assertEqual("a joblib file", inspect_bytes(content.getvalue()).other)
 
+    def test_pickle_that_only_names_joblibs_wrapper_is_no_joblib_file(self) -> None:
+        self.assertEqual("", inspect_bytes(b"\x80\x04cjoblib.numpy_pickle\nNumpyArrayWrapper\n.").other)
+
     def test_old_file_of_torch_is_named(self) -> None:
         self.assertEqual("a file of torch.save", inspect_bytes(pickle.dumps(TORCH_MAGIC, 2) + b"more").other)
 
