@@ -2,6 +2,7 @@
 
 import copy
 import unittest
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from numerai_predict import predictions as checks
 from numerai_predict.answers import MAX_ENTRIES, are_findings, refusal
 from numerai_predict.findings import Difference, Findings, Module
+from tests.findings import GOOD
 
 IDS = pd.Index(["n1", "n2", "n3"], name="id")
 FRAME = pd.DataFrame({"prediction": [0.25, 0.5, 1e-7]}, index=IDS)
@@ -158,24 +160,10 @@ def put(tree: Any, path: tuple[Any, ...], value: Any) -> bool:
 
 
 class FindingsTest(unittest.TestCase):
-    findings = Findings(
-        file_name="model.pkl",
-        file_bytes=1000,
-        protocol=5,
-        python=["3.11"],
-        writer="cloudpickle 3",
-        kind="function",
-        name="predict",
-        parameters=["live_features"],
-        takes=1,
-        is_callable=True,
+    findings = replace(
+        GOOD,
         modules=[Module("numpy", "2.1.3", "present", "reference")],
         differences=[Difference("sklearn", "1.2.2", "1.6.1", False, "incompatible_library", "It may.", None)],
-        main_names=[],
-        other="",
-        complete=True,
-        error_kind="",
-        error="",
     )
 
     def test_findings_survive_the_way_to_the_parent(self) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 from numerai_predict.channel import LINE_LOST
 from numerai_predict.diagnosis import diagnose, other_file, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
-from numerai_predict.findings import THIS_PYTHON, Findings
+from numerai_predict.findings import THIS_PYTHON
 from numerai_predict.formats import PickleFacts
 from numerai_predict.sandbox import Limits, Outcome, Stop
+from tests import findings
 from tests.harness import ROOT
 
 FACTS = PickleFacts(path="/tmp/model.pkl", bytes=12345, compression=None, protocol=5, other="")
@@ -28,25 +29,6 @@ GOOD = Outcome(
     peak_memory_bytes=1 << 20,
     log_tail="the end of the log",
     limits=Limits(wall_s=600.0, memory_bytes=4 << 30),
-)
-FOUND = Findings(
-    file_name="model.pkl",
-    file_bytes=12345,
-    protocol=5,
-    python=[THIS_PYTHON],
-    writer="cloudpickle 3",
-    kind="function",
-    name="predict",
-    parameters=["live_features"],
-    takes=1,
-    is_callable=True,
-    modules=[],
-    differences=[],
-    main_names=[],
-    other="",
-    complete=True,
-    error_kind="",
-    error="",
 )
 WHERE = " in predict (model.py line 5)"
 FINDINGS = [
@@ -305,7 +287,7 @@ class RaisedTest(DiagnosisTestCase):
         self.check(Code.OUT_OF_MEMORY, raised("inspecting", "MemoryError"))
 
     def facts_of_code_by(self, *versions: str) -> PickleFacts:
-        return replace(FACTS, findings=replace(FOUND, python=[*versions]))
+        return replace(FACTS, findings=replace(findings.GOOD, python=[*versions]))
 
     def test_raised_by_code_objects_of_python_3_10_names_its_image(self) -> None:
         outcome = raised("loading", "TypeError", "code() argument 13 must be str, not int")  # 2

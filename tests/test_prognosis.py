@@ -16,28 +16,10 @@ from numerai_predict.findings import THIS_PYTHON, Difference, Findings, Module
 from numerai_predict.pickles import inspect
 from numerai_predict.prognosis import IMAGES, also_possible, another_python, before_loading, expected, warnings
 from numerai_predict.signatures import describe
+from tests.findings import GOOD
 from tests.harness import ROOT
 from tests.test_signatures import SIGNATURES, partials, shapes, top_of
 
-GOOD = Findings(
-    file_name="model.pkl",
-    file_bytes=12_345,
-    protocol=5,
-    python=[THIS_PYTHON],
-    writer="cloudpickle 3",
-    kind="function",
-    name="predict",
-    parameters=["live_features", "benchmarks=…"],
-    takes=1,
-    is_callable=True,
-    modules=[Module("pandas", "2.3.1", "present", "reference")],
-    differences=[],
-    main_names=[],
-    other="",
-    complete=True,
-    error_kind="",
-    error="",
-)
 # What is left of a pickle that takes too long.
 INCOMPLETE = replace(GOOD, complete=False, kind="", name="", parameters=None, is_callable=None)
 CUT_OFF = replace(INCOMPLETE, error_kind="UnpicklingError", error="pickle data was truncated")

@@ -1,0 +1,23 @@
+"""What is found in a pickle in which all is well; tests change what they are about."""
+
+from numerai_predict.findings import THIS_PYTHON, Findings
+
+GOOD = Findings(
+    file_name="model.pkl",
+    file_bytes=12_345,
+    protocol=5,
+    python=[THIS_PYTHON],
+    writer="cloudpickle 3",
+    kind="function",
+    name="predict",
+    parameters=["live_features", "benchmarks=…"],
+    takes=2,
+    is_callable=True,
+    modules=[],
+    differences=[],
+    main_names=[],
+    other="",
+    complete=True,
+    error_kind="",
+    error="",
+)
