@@ -280,6 +280,8 @@ class VersionOfTest(unittest.TestCase):
             (info / "METADATA").write_text("Metadata-Version: 2.1\nName: xgboost-cpu\nVersion: 9.8.7\n")
             sys.path.insert(0, folder)
             self.addCleanup(sys.path.remove, folder)
+            version_of.cache_clear()
+            self.addCleanup(version_of.cache_clear)
             self.assertEqual(version_of("xgboost"), "9.8.7")
 
 
