@@ -24,7 +24,7 @@ BUFFER_BYTES = 1 << 17
 LARGE_BLOCK_BYTES = 1 << 20
 END_BYTES = 1 << 16
 MAX_STANDINS = 10_000
-MAX_CODES = 50_000
+MAX_CODES = 10_000
 MAX_MARKS = 1_000
 # Containers are rebuilt up to this length: repeated often enough, a small pickle could fill any memory with them.
 MAX_REBUILT = 10_000
@@ -116,9 +116,7 @@ class _Source(io.BufferedReader):
         if size < LARGE_BLOCK_BYTES:
             return super().readinto(buffer)
         view = memoryview(buffer)
-        read = super().readinto(view[:END_BYTES])
-        if read < END_BYTES:
-            return read
+        super().readinto(view[:END_BYTES])
         self.seek(size - 2 * END_BYTES, io.SEEK_CUR)
         return size - END_BYTES + super().readinto(view[-END_BYTES:])
 
@@ -407,7 +405,6 @@ _CLOUDPICKLE: dict[str, _Handler] = {
     "_make_skeleton_class": _Unpickler.skeleton_class,
     "_class_setstate": _Unpickler.set_attributes,
     "subimport": _Unpickler.subimport,
-    "_getobject": _Unpickler.subimport,
 }
 _DILL: dict[str, _Handler] = {
     "_load_type": _Unpickler.builtin_type,

@@ -11,7 +11,7 @@ from numerai_predict import bytecode, modules, skew
 from numerai_predict.bytecode import Code, Import
 from numerai_predict.faults import Code as FaultCode
 from numerai_predict.faults import Fault
-from numerai_predict.findings import THIS_PYTHON, Difference, Findings, Module, printable
+from numerai_predict.findings import Difference, Findings, Module, printable
 from numerai_predict.formats import compression_of
 from numerai_predict.inert import CLOUDPICKLE, DILL, Traces, trace
 from numerai_predict.signatures import Model, describe
@@ -20,7 +20,6 @@ from numerai_predict.signatures import Model, describe
 # https://github.com/pytorch/pytorch/blob/main/torch/serialization.py
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 GPU = Path("/dev/nvidia0")
-MAX_CODES = 5_000
 MAX_CODE_BYTES = 2 << 20
 MAX_NEEDS = 1_000
 MAX_LISTED = 200
@@ -40,7 +39,7 @@ def open_pickle(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
     from pandas.io.common import get_handle, infer_compression
 
     try:
-        handles = get_handle(file, "rb", compression=infer_compression(name.lower(), "infer"), is_text=False)
+        handles = get_handle(file, "rb", compression=infer_compression(name, "infer"), is_text=False)
     except Exception as error:
         raise Fault(FaultCode.UNREADABLE_PICKLE, f"{name} cannot be opened ({compression}): {error}.") from error
     with handles:
@@ -84,7 +83,7 @@ def inspect(file: BinaryIO, name: str) -> Findings:
 def _first(codes: list[Code]) -> Iterator[Code]:
     """Those that are worth their time: all of a model, a part of a pickle that is made to take long."""
     size = 0
-    for code in codes[:MAX_CODES]:
+    for code in codes:
         size += len(code.code)
         if size > MAX_CODE_BYTES:
             return
@@ -140,7 +139,7 @@ def _modules(traces: Traces, written: list[Written]) -> list[Module]:
 
 def _needs(traces: Traces, written: list[Written]) -> Iterator[tuple[str, str]]:
     """How the model needs a module, and its name; the strongest need for one comes first."""
-    for name in sorted({module for module, _ in traces.globals} | traces.subimports):
+    for name in _references(traces):
         yield "reference", name
     imports = [needed for code, versions in written for needed in _imports(code, versions)]
     for needed in sorted(imports, key=lambda needed: (needed.guarded, needed.name)):
@@ -150,9 +149,13 @@ def _needs(traces: Traces, written: list[Written]) -> Iterator[tuple[str, str]]:
         yield "possible", name
 
 
+def _references(traces: Traces) -> list[str]:
+    return sorted({module for module, _ in traces.globals} | traces.subimports)[:MAX_NEEDS]
+
+
 def _imports(code: Code, versions: frozenset[str]) -> list[Import]:
-    readable = [version for version in bytecode.VERSIONS if version in versions]
-    return bytecode.imports(code, THIS_PYTHON if THIS_PYTHON in readable else readable[-1]) if readable else []
+    readable = versions & set(bytecode.VERSIONS)
+    return bytecode.imports(code, max(readable)) if readable else []  # Those that look alike import alike.
 
 
 def _module(name: str, needed_by: str) -> Module:
@@ -166,9 +169,8 @@ def _module(name: str, needed_by: str) -> Module:
 
 
 def _differences(traces: Traces) -> list[Difference]:
-    references = {module for module, _ in traces.globals} | traces.subimports
     found = skew.differences(
-        traces.marks, sorted(references), modules.missing_part, modules.version_of, has_gpu=GPU.exists()
+        traces.marks, _references(traces), modules.missing_part, modules.version_of, has_gpu=GPU.exists()
     )
     return [
         Difference(**{**vars(each), "code": each.code.label, "message": printable(each.message[:MAX_MESSAGE])})

@@ -18,10 +18,10 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 
-from numerai_predict import bytecode
+from numerai_predict import bytecode, modules, pickles
 from numerai_predict.faults import Code, Fault
 from numerai_predict.findings import THIS_PYTHON, Findings
-from numerai_predict.pickles import TORCH_MAGIC, inspect, open_pickle
+from numerai_predict.pickles import MAX_NEEDS, TORCH_MAGIC, inspect, open_pickle
 from tests.harness import LEGACY_MODEL, MODEL, ROOT, by_value
 
 
@@ -133,21 +133,24 @@ class NeedsTest(unittest.TestCase):
         self.assertNotIn("json", found)
 
     def test_module_that_is_imported_twice_is_needed_in_the_stronger_way(self) -> None:
-        found = needs(
-            inspect_bytes(
-                function_of("""
-            def predict(live):
-                try:
-                    import no_such_package
-                except ImportError:
-                    pass
-                def inner():
-                    import no_such_package
-                return inner
-        """)
-            )
-        )
-        self.assertEqual(("missing", "import"), found["no_such_package"])
+        unguarded, guarded = "import no_such_package", "try: import no_such_package\n    except ImportError: pass"
+        for outer, inner in ((unguarded, guarded), (guarded, unguarded)):
+            with self.subTest(outer=outer):
+                source = f"def predict(live):\n    {outer}\n    def inner():\n        "
+                source += inner.replace("\n", "\n    ") + "\n    return inner"
+                self.assertEqual(("missing", "import"), needs(inspect_bytes(function_of(source)))["no_such_package"])
+
+    def test_module_that_scikit_learn_makes_at_run_time_is_no_need(self) -> None:
+        estimator = importlib.import_module("sklearn.ensemble").HistGradientBoostingRegressor(max_iter=2)
+        content = pickle.dumps(estimator.fit([[0], [1], [2]], [0, 1, 2]))
+        self.assertIn(b"_loss", content)
+        self.assertEqual({"numpy", "sklearn"}, set(needs(inspect_bytes(content))))
+
+    def test_thousands_of_modules_are_looked_up_in_part(self) -> None:
+        content = b"\x80\x04" + b"".join(b"cnumpy.missing%d\nname\n0" % number for number in range(5_000)) + b"N."
+        with mock.patch.object(modules, "missing_part", side_effect=modules.missing_part) as looked_up:
+            inspect_bytes(content)
+        self.assertLessEqual(looked_up.call_count, 2 * MAX_NEEDS)
 
     def test_installed_version_is_told(self) -> None:
         versions = {module.name: module.version for module in inspect_bytes(pickle.dumps(np.arange(3))).modules}
@@ -211,6 +214,13 @@ class WriterTest(unittest.TestCase):
         for protocol in range(2, 6):
             with self.subTest(protocol=protocol):
                 self.assertEqual([], inspect_bytes(pickle.dumps(held, protocol)).differences)
+
+    def test_tensor_of_a_gpu_breaks_where_there_is_none(self) -> None:
+        (path,) = (ROOT / "tests/data/skew").glob("torch-*-cuda.pkl")
+        for gpu, breaks in ((ROOT / "no-such-device", True), (ROOT, False)):
+            with self.subTest(breaks=breaks), mock.patch.object(pickles, "GPU", gpu):
+                codes = [(each.code, each.breaks) for each in inspect_bytes(path.read_bytes()).differences]
+                self.assertEqual([("cuda_model", breaks)], codes)
 
 
 class OtherFileTest(unittest.TestCase):

@@ -18,6 +18,7 @@ import tarfile
 import time
 import unittest
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,11 @@ import pandas as pd
 import requests
 
 import predict
+from numerai_predict import arguments
+from numerai_predict.channel import ProtocolError
 from numerai_predict.faults import Code, Fault
 from numerai_predict.findings import THIS_PYTHON
+from numerai_predict.report import RunReport
 from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, TESTS, PredictTestCase, Run
 from tests.servers import Answer, serving
 
@@ -387,7 +391,16 @@ class TestRunAfterALook(PredictTestCase):
 
 
 class TestOwnFailure(unittest.TestCase):
-    """A pickle that our own inspection cannot take."""
+    """A pickle that our own inspection cannot take, or that makes it say what nobody can read."""
+
+    def test_findings_of_another_form_are_refused(self) -> None:
+        args = arguments.parse(["--model", str(MODEL)])
+        with ThreadPoolExecutor(1) as background:
+            model = predict.ModelFile(args, RunReport(), background)
+            model.fetch()
+            with self.assertRaises(ProtocolError):
+                model.hear({"python": "3.11"})
+            self.assertEqual([], model.problems)
 
     def test_look_that_fails_says_so_and_lets_the_pickle_be_loaded(self) -> None:
         file = io.BytesIO(b"content")
