@@ -147,10 +147,12 @@ class NeedsTest(unittest.TestCase):
         self.assertEqual({"numpy", "sklearn"}, set(needs(inspect_bytes(content))))
 
     def test_thousands_of_modules_are_looked_up_in_part(self) -> None:
-        content = b"\x80\x04" + b"".join(b"cnumpy.missing%d\nname\n0" % number for number in range(5_000)) + b"N."
-        with mock.patch.object(modules, "missing_part", side_effect=modules.missing_part) as looked_up:
-            inspect_bytes(content)
-        self.assertLessEqual(looked_up.call_count, 2 * MAX_NEEDS)
+        named = b"\x80\x04" + b"".join(b"cnumpy.missing%d\nname\n0" % number for number in range(5_000)) + b"N."
+        imported = function_of("def predict(live): import " + ", ".join(f"missing{i}" for i in range(5_000)))
+        for content in (named, imported):
+            with mock.patch.object(modules, "missing_part", side_effect=modules.missing_part) as looked_up:
+                inspect_bytes(content)
+            self.assertLessEqual(looked_up.call_count, 2 * MAX_NEEDS)
 
     def test_installed_version_is_told(self) -> None:
         versions = {module.name: module.version for module in inspect_bytes(pickle.dumps(np.arange(3))).modules}
