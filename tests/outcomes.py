@@ -154,7 +154,7 @@ FAULTS = {
     "names_missing_module": Fault(Code.MISSING_MODULE, r"'no_such_package'"),
     "names_missing_submodule": Fault(Code.MISSING_MODULE, r"'no_such_package'"),
     "names_missing_numpy_module": Fault(
-        Code.INCOMPATIBLE_LIBRARY, r"written with NumPy 2; this is NumPy 1|does not fit the installed numpy 2"
+        Code.INCOMPATIBLE_LIBRARY, r"written with NumPy 2; this is NumPy [12]\..*numpy\._core\.no_such_module"
     ),
     "names_missing_scikit_learn_module": Fault(Code.INCOMPATIBLE_LIBRARY, r"(sklearn|scikit-learn) 1\..*_gb_losses"),
     "names_missing_scikit_learn_class": Fault(Code.INCOMPATIBLE_LIBRARY, r"(sklearn|scikit-learn) 1\..*NoSuchForest"),
