@@ -38,7 +38,7 @@ def write_arrays(path: Path) -> None:
 
 def write_objects(path: Path) -> None:
     """A pickle of 30 MB with 1.5 million objects: texts, numbers, and instances with their attributes."""
-    weights = {f"feature_{number:015}": random.random() for number in range(PAIRS)}
+    weights = {f"feature_{number:020}": random.random() for number in range(PAIRS)}
     path.write_bytes(pickle.dumps([weights, [Node(number) for number in range(NODES)]]))
 
 
