@@ -137,16 +137,16 @@ def _died(outcome: Outcome, facts: PickleFacts) -> Fault | None:
     sent = name not in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTRAP", "SIGSYS")
     return Fault(
         Code.MODEL_CRASHED,
-        f"The model's process died of {name} while {outcome.phase}{crash_site(trace)}{_perhaps_another_python(facts)}.",
+        f"{_perhaps_another_python(facts)}The model's process died of {name} while {outcome.phase}{crash_site(trace)}.",
         "Somebody sent that signal: the model itself, or one who stops processes on this machine." if sent else None,
         without_our_frames(trace),
     )
 
 
 def _perhaps_another_python(facts: PickleFacts) -> str:
-    """What to think of first where bytecode that also fits this Python ends oddly."""
+    """The sentence to begin with where bytecode that also fits another Python ends oddly."""
     others = also_possible(facts.findings)
-    return f"; the pickle may have been written by Python {others}, and this is Python {THIS_PYTHON}" if others else ""
+    return f"The pickle may have been written by Python {others}; this is Python {THIS_PYTHON}. " if others else ""
 
 
 def _findings(outcome: Outcome, kind: str) -> Fault | None:
@@ -199,11 +199,10 @@ def _raised(outcome: Outcome, facts: PickleFacts) -> Fault | None:
     code = Code.LOAD_FAILED if raised.phase == LOADING else Code.MODEL_RAISED
     second = answer.get("optional_second")
     aside = f"; its parameter {second!r} was given the benchmark models" if second else ""
-    if raised.kind in _ODD_ERRORS:
-        aside += _perhaps_another_python(facts)
     if hosts := answer.get("hosts"):
         aside += f"; before that it tried to reach {', '.join(hosts)}, and a model has no internet access"
-    return Fault(code, f"{_subject(raised)} raised {raised.said}{raised.where}{aside}.", trace=raised.trace)
+    first = _perhaps_another_python(facts) if raised.kind in _ODD_ERRORS else ""
+    return Fault(code, f"{first}{_subject(raised)} raised {raised.said}{raised.where}{aside}.", trace=raised.trace)
 
 
 # What the bytecode of another Python raises where it does not crash.

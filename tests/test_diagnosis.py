@@ -267,8 +267,11 @@ class RaisedTest(DiagnosisTestCase):
         facts = self.facts_of_code_by(THIS_PYTHON, "3.99")
         for kind in ("TypeError", "ValueError", "SystemError"):
             with self.subTest(kind):
-                said = "may have been written by Python 3.99, and this is Python " + THIS_PYTHON
-                self.check(Code.MODEL_RAISED, raised("predicting", kind, "odd"), said, facts=facts)
+                fault = self.check(Code.MODEL_RAISED, raised("predicting", kind, "odd"), facts=facts)
+                said = (
+                    f"The pickle may have been written by Python 3.99; this is Python {THIS_PYTHON}. The model raised"
+                )
+                self.assertTrue(fault.message.startswith(said), fault.message)
         self.check(
             Code.PYTHON_VERSION_MISMATCH, raised("predicting", "SystemError", "unknown opcode"), "3.99", facts=facts
         )
@@ -276,7 +279,7 @@ class RaisedTest(DiagnosisTestCase):
 
     def test_crash_of_code_that_another_python_may_have_written_names_it(self) -> None:
         crashed = replace(GOOD, answer=None, status=-signal.SIGSEGV, phase="predicting")
-        said = "SIGSEGV while predicting; the pickle may have been written by Python 3.99"
+        said = f"by Python 3.99; this is Python {THIS_PYTHON}. The model's process died of SIGSEGV while predicting."
         self.check(Code.MODEL_CRASHED, crashed, said, facts=self.facts_of_code_by(THIS_PYTHON, "3.99"))
         self.assertNotIn("written", self.fault(crashed, self.facts_of_code_by(THIS_PYTHON)).message)
 
