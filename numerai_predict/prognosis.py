@@ -34,14 +34,14 @@ def warnings(findings: Findings) -> list[str]:
     return found
 
 
-def another_python(writers: list[str], aside: str = "") -> Fault:
+def another_python(writers: list[str]) -> Fault:
     """The fault of a pickle that one of the `writers` wrote, which this Python is not; says which image to choose."""
     images = [f"numerai_predict_py_{version.replace('.', '_')}" for version in writers if version in IMAGES]
     again = f"write the pickle again with Python {THIS_PYTHON}"
     written = f"Python {' or '.join(writers)}"
     return Fault(
         Code.PYTHON_VERSION_MISMATCH,
-        f"The pickle was written by {written}; this is Python {THIS_PYTHON}{aside}.",
+        f"The pickle was written by {written}; this is Python {THIS_PYTHON}.",
         f"Run it in the image {' or '.join(images)}, or {again}."
         if images
         else f"There is no image for {written}: {again}, or with another of {', '.join(IMAGES)}.",
@@ -79,9 +79,8 @@ def _likely(findings: Findings) -> Iterator[Fault]:
     if missing := _missing(findings, "import"):
         yield Fault(Code.MISSING_MODULE, f"The model's code imports {_not_here(missing)}.", _remedy(missing))
     if findings.is_callable is False:
-        what = {"class": f"the class {findings.name} itself", "data": f"a {findings.name}"}
-        described = what.get(findings.kind, f"a {findings.name}")
-        yield Fault(Code.NOT_CALLABLE, f"The pickle holds {described}, which cannot be called as a model.")
+        what = f"the class {findings.name} itself" if findings.kind == "class" else f"a {findings.name}"
+        yield Fault(Code.NOT_CALLABLE, f"The pickle holds {what}, which cannot be called as a model.")
     if findings.takes == 0:
         shown = "(…)" if findings.parameters is None else f"({', '.join(findings.parameters)})"
         signature = f"{findings.name}{shown}"

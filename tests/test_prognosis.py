@@ -196,9 +196,6 @@ class AnotherPythonTest(unittest.TestCase):
         self.assertIn("image numerai_predict_py_3_10,", hint)
         self.assertNotIn("3_9", hint)
 
-    def test_aside_stands_in_the_message(self) -> None:
-        self.assertTrue(another_python(["3.8"], ", and it crashed").message.endswith(f"{THIS_PYTHON}, and it crashed."))
-
     def test_also_possible_names_the_others(self) -> None:
         for python, others in (
             ([THIS_PYTHON], ""),
