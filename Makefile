@@ -4,7 +4,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv/$(VERSION)
 PINS := py$(VERSION)/requirements.txt
 CHECK_PACKAGES := ruff==0.17.6 mypy==2.4.1
-WRITERS := 2.2.1 3.1.2
+WRITERS := $(shell cat tests/writers.txt)
 UNIT_TESTS := -m unittest discover --start-directory tests --top-level-directory .
 
 VERSIONS := $(patsubst py%,%,$(sort $(wildcard py3.*)))
@@ -95,13 +95,12 @@ $(VENV)/predict.done: Makefile tests/requirements.txt $(PINS)
 	$(VENV)/predict/bin/pip install --quiet --constraint $(PINS) --requirement tests/requirements.txt
 	touch $@
 
-$(VENV)/check.done: Makefile tests/requirements.txt $(PINS)
+$(VENV)/check.done: Makefile tests/requirements.txt tests/writers.txt $(PINS)
 	$(PYTHON) -m venv --clear $(VENV)/check
 	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) --requirement tests/requirements.txt $(CHECK_PACKAGES)
 	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) --no-deps numerai-tools
-	for version in $(WRITERS); do \
-	  $(VENV)/check/bin/pip install --quiet --no-deps --target $(VENV)/check/writers/cloudpickle-$$version cloudpickle==$$version \
-	  || exit 1; done
+	for writer in $(WRITERS); do \
+	  $(VENV)/check/bin/pip install --quiet --no-deps --target $(VENV)/check/writers/$$writer $$writer || exit 1; done
 	touch $@
 
 $(PINS):

@@ -261,7 +261,7 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if self._is_of_python_2:
-            module, name = modern_name(module, name)
+            module, name = _modern_name(module, name)
         standin = self._standins.get((module, name))
         if standin is None:
             standin = self._standins[module, name] = self._stand_in(module, name)
@@ -422,7 +422,7 @@ def _handler(module: str, name: str) -> _Handler | None:
     return _DILL.get(name) if DILL.fullmatch(module) else None
 
 
-def modern_name(module: str, name: str) -> tuple[str, str]:
+def _modern_name(module: str, name: str) -> tuple[str, str]:
     """What a name of Python 2's standard library, as in pickles of protocols 0 to 2, is called now."""
     if (module, name) in _compat_pickle.NAME_MAPPING:
         return _compat_pickle.NAME_MAPPING[module, name]

@@ -22,7 +22,8 @@ TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 GPU = Path("/dev/nvidia0")
 MAX_CODE_BYTES = 2 << 20
 MAX_NEEDS = 1_000
-MAX_LISTED = 200
+# All of it fits into one message of the channel, whatever characters the names have.
+MAX_LISTED = 100
 MAX_TEXT = 300
 MAX_MESSAGE = 1_000
 
@@ -95,7 +96,7 @@ def _parameters(model: Model) -> list[str] | None:
 
 
 def _short(text: str) -> str:
-    return printable(text[:MAX_TEXT])
+    return printable(text[:MAX_TEXT])[:MAX_TEXT]
 
 
 def _written_by(possible: list[frozenset[str]]) -> list[str]:
@@ -173,6 +174,6 @@ def _differences(traces: Traces) -> list[Difference]:
         traces.marks, _references(traces), modules.missing_part, modules.version_of, has_gpu=GPU.exists()
     )
     return [
-        Difference(**{**vars(each), "code": each.code.label, "message": printable(each.message[:MAX_MESSAGE])})
+        Difference(**{**vars(each), "code": each.code.label, "message": printable(each.message)[:MAX_MESSAGE]})
         for each in found[:MAX_LISTED]
     ]

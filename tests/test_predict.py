@@ -339,6 +339,7 @@ class TestInspect(PredictTestCase):
         run = self.inspect(path, "--time_limit", "2")
         self.assertEqual((1, "timeout"), (run.status, run.code), run.stderr)
         self.assertIn("while inspecting", run.stderr)
+        self.assertEqual(2, run.report["usage"]["limits"]["wall_s"])
 
     def test_pickle_that_takes_all_memory_to_read_is_stopped(self) -> None:
         path = self.folder / "model.pkl"

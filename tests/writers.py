@@ -15,8 +15,8 @@ from tests.harness import TESTS
 
 VERSIONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
-# By major version, as a report names them.
-CLOUDPICKLES = {"2": "2.2.1", "3": "3.1.2"}
+# What `make check` installs below our own prefix; by major version, as a report names them.
+CLOUDPICKLES = {line.split("==")[1][0]: line for line in (TESTS / "writers.txt").read_text().split()}
 WRITE = TESTS / "corpus/write.py"
 # Shapes that call a function when they are loaded.
 TRAPS = ("prints", "makes_a_folder")
@@ -59,7 +59,7 @@ def sample_of(path: Path, python: str, major: str) -> Sample:
 
 def cloudpickle_folder(major: str) -> Path:
     """Where the Makefile has put that version, which is pure Python and runs under all of them."""
-    folder = Path(sys.prefix) / f"writers/cloudpickle-{CLOUDPICKLES[major]}"
+    folder = Path(sys.prefix) / "writers" / CLOUDPICKLES[major]
     if not (folder / "cloudpickle").is_dir():
         raise FileNotFoundError(f"There is no {folder}; make check installs it.")
     return folder

@@ -36,7 +36,10 @@ for name, module in list(sys.modules.items()):
     if module is not None and not nothing_in_it and (found == top or (found and top in ALL_FILES)):
         print(name)
 """
-LIBRARIES = "pandas pyarrow scipy sklearn joblib cloudpickle lightgbm xgboost catboost polars statsmodels".split()  # noqa: SIM905
+LIBRARIES = (
+    *("pandas", "pyarrow", "scipy", "sklearn", "joblib", "cloudpickle", "lightgbm", "xgboost", "catboost", "polars"),
+    "statsmodels",
+)
 
 
 def found_in(model: Any) -> tuple[bytes, Findings]:
