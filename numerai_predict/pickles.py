@@ -96,7 +96,7 @@ def _parameters(model: Model) -> list[str] | None:
 
 
 def _short(text: str) -> str:
-    return printable(text[:MAX_TEXT])[:MAX_TEXT]
+    return printable(text[:MAX_TEXT])
 
 
 def _written_by(possible: list[frozenset[str]]) -> list[str]:
