@@ -14,42 +14,41 @@ import logging
 import os
 import pickle
 import platform
-import random
 import secrets
 import signal
 import sys
-import threading
-import time
 import types
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
-from numerai_predict import answers, arguments, datasets, secrecy, transfer
+from numerai_predict import answers, arguments, datasets, download, s3, secrecy, transfer
+from numerai_predict.backoff import RequestFailed, keep_trying
 from numerai_predict.channel import ChildChannel, Message, ProtocolError
 from numerai_predict.diagnosis import diagnose, other_file, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
 from numerai_predict.findings import Findings
 from numerai_predict.formats import PickleFacts, look, sha256
-from numerai_predict.lazy import lazy_import
 from numerai_predict.prognosis import before_loading, expected, warnings
 from numerai_predict.quarters import NoRoomError
 from numerai_predict.report import RunReport, hide_queries, without_query
 from numerai_predict.sandbox import PROMISES, Limits, Outcome, Stop, run_limited
+from numerai_predict.signals import ending_on_signals, undisturbed
 from numerai_predict.summary import explain, git_ref, reproduce_command, summarize
+from numerai_predict.upload import post
 from numerai_predict.verdict import describe_inspection
 
 if TYPE_CHECKING:
     import pandas as pd
     import requests
-else:
-    requests = lazy_import("requests")
 
 # How a child is told what to do.
 PREDICT = "--child-predict"
 INSPECT = "--child-inspect"
 INSPECT_TIME_LIMIT_S = 60.0
+# What is under way when a run ends gets so long to remove what it has written.
+CLEANUP_S = 2.0
 
 
 # Arguments
@@ -73,7 +72,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     """Run the model that `args` name and return the exit status; the report is written on every outcome."""
-    set_up_logging(args.debug)
+    set_up_logging(args)
     report = RunReport(runtime=describe_runtime())
     fault = None
     try:
@@ -92,23 +91,13 @@ def main(args: argparse.Namespace) -> int:
 def run(args: argparse.Namespace, report: RunReport) -> None:
     """Fetch, run in the child, check, deliver; fills the report on the way and raises Fault where the way ends."""
     exposed = secrecy.hide(arguments.secrets_in(sys.argv[1:]))
-    with ThreadPoolExecutor(1) as background:
-        live_features = background.submit(get_data, args.dataset, args.output_dir)
-        model = ModelFile(args, report, background)
+    with LiveData(args, report) as data, ModelFile(args, report) as model:
 
         def provide(need: str) -> Path:
-            if need == "model":
-                return model.fetch()
-            if need == "live_features":
-                return note_data(need, args.dataset, live_features.result(), report)
-            return note_data(need, args.benchmarks, get_data(args.benchmarks, args.output_dir), report)
+            return model.fetch() if need == "model" else data.fetch(need)
 
         logging.info("Starting the model's process")
-        try:
-            outcome = run_child(PREDICT, args.time_limit, args.memory_limit, provide, model.hear)
-        finally:
-            datasets.abandon()
-            model.note_digest()
+        outcome = run_child(PREDICT, args.time_limit, args.memory_limit, provide, model.hear)
     if outcome.answer is not None and (refusal := answers.refusal(outcome.answer, outcome.payload)):
         outcome = dataclasses.replace(outcome, stopped=Stop.HANDOVER, refusal=refusal, answer=None, payload=b"")
     note_usage(outcome, report)
@@ -126,14 +115,9 @@ def run(args: argparse.Namespace, report: RunReport) -> None:
 def inspect(args: argparse.Namespace, report: RunReport) -> None:
     """Only look into the pickle, in the child as well; raises Fault if this image cannot be expected to run it."""
     secrecy.hide(arguments.secrets_in(sys.argv[1:]))
-    with ThreadPoolExecutor(1) as background:
-        background.submit(int)  # The child's filter protects only those of our threads that are there before it.
-        model = ModelFile(args, report, background)
-        try:
-            time_limit = min(args.time_limit or INSPECT_TIME_LIMIT_S, INSPECT_TIME_LIMIT_S)
-            outcome = run_child(INSPECT, time_limit, args.memory_limit, lambda _: model.fetch(), model.hear)
-        finally:
-            model.note_digest()
+    with ModelFile(args, report) as model:
+        time_limit = min(args.time_limit or INSPECT_TIME_LIMIT_S, INSPECT_TIME_LIMIT_S)
+        outcome = run_child(INSPECT, time_limit, args.memory_limit, lambda _: model.fetch(), model.hear)
     note_usage(outcome, report)
     if fault := diagnose(outcome, model.facts):
         raise fault
@@ -158,21 +142,32 @@ def run_child(
 
 
 def deliver(csv: bytes, args: argparse.Namespace, report: RunReport) -> None:
-    """Write the predictions to the output folder and upload them if asked to; one does not wait for the other."""
+    """Write the predictions to the output folder, then upload them if asked to, from memory if they could not be
+    written. Raises Fault for what did not succeed.
+    """
     path = Path(args.output_dir) / f"live_predictions-{secrets.token_hex(6)}.csv"
-    unwritten = None
+    unwritten = ""
     try:
-        write_whole(csv, path)
-        report.delivery.update(path=str(path), bytes=len(csv))
+        with undisturbed():
+            write_whole(csv, path)
+            report.delivery.update(path=str(path), bytes=len(csv))
         logging.info("Saved the predictions to %s", path)
     except OSError as error:
-        unwritten = Fault(Code.OUTPUT_NOT_WRITTEN, f"{path} cannot be written: {error.strerror or error}.")
+        unwritten = f"{path} cannot be written: {error.strerror or error}"
+        logging.error(unwritten)
     if args.post_url:
-        upload_live_output(csv, args.post_url, args.post_data, path.name)
-        report.delivery["uploaded_to"] = without_query(args.post_url)
-        logging.info("Uploaded the predictions to %s", report.delivery["uploaded_to"])
+        try:
+            upload_live_output(csv if unwritten else path, args.post_url, args.post_data, path.name, report)
+        except Fault as fault:
+            if unwritten:
+                raise Fault(fault.code, f"{fault.message} {unwritten}.", Code.OUTPUT_NOT_WRITTEN.hint) from None
+            besides = ", and were uploaded" if "uploaded_to" in report.delivery else ""
+            raise Fault(
+                fault.code, f"{fault.message} The predictions are kept in {path}{besides}.", fault.hint
+            ) from None
     if unwritten:
-        raise unwritten
+        besides = "; the predictions were uploaded all the same" if args.post_url else ""
+        raise Fault(Code.OUTPUT_NOT_WRITTEN, f"{unwritten}{besides}.")
 
 
 def conclude(args: argparse.Namespace, report: RunReport, fault: Fault | None) -> int:
@@ -202,29 +197,18 @@ def get_model(model: str, output_dir: Path) -> Path:
     """The model as a local file: the path given, or what the URL holds, downloaded to `output_dir`. Raises Fault."""
     if not arguments.is_url(model):
         return Path(model)
-    target = output_dir / transfer.file_name_of(model)
-    part = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
-    logging.info("Downloading the model from %s", without_query(model))
-
-    def request() -> "requests.Response":
-        timeout = (transfer.CONNECT_TIMEOUT_S, transfer.READ_TIMEOUT_S)
-        response = requests.get(model, stream=True, timeout=timeout)
-        if response.status_code == 200:
-            transfer.save_body(response, part, show_progress=sys.stderr.isatty())
-        elif response.status_code < 300:
-            raise transfer.RequestFailed(f"{transfer.describe_status(response)} without a file")
-        return response
-
+    shown = without_query(model)
+    logging.info("Downloading the model from %s", shown)
     try:
-        retry_request_with_backoff(request)
-        os.replace(part, target)
-    except transfer.RequestFailed as error:
-        raise Fault(Code.MODEL_NOT_DOWNLOADED, f"{without_query(model)} could not be downloaded: {error}.") from None
+        with download.Download(model, output_dir) as file:
+            retry_request_with_backoff(file.attempt, deadline_s=transfer.DOWNLOAD_DEADLINE_S)
+            return file.finish()
+    except RequestFailed as error:
+        reason = transfer.reason(error, s3.expiry_of_url(model))
+        raise Fault(Code.MODEL_NOT_DOWNLOADED, f"{shown} could not be downloaded: {reason}.") from None
     except OSError as error:
-        raise Fault(Code.OUTPUT_NOT_WRITTEN, f"{target} cannot be written: {error.strerror or error}.") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return target
+        problem = f"The model cannot be written to {output_dir}: {error.strerror or error}."
+        raise Fault(Code.OUTPUT_NOT_WRITTEN, problem) from error
 
 
 def get_data(dataset: str, output_dir: str) -> Path:
@@ -232,10 +216,10 @@ def get_data(dataset: str, output_dir: str) -> Path:
 
     What an earlier run downloaded is of another round and never read again. Raises Fault.
     """
-    path = Path(dataset)
-    if not path.is_absolute() and (datasets.is_stale(path) or not path.exists()):
+    if is_numerais(dataset):
         logging.info("Downloading %s from Numerai", dataset)
         return datasets.download(dataset, Path(output_dir))
+    path = Path(dataset)
     try:
         path.open("rb").close()
     except OSError as error:
@@ -243,17 +227,65 @@ def get_data(dataset: str, output_dir: str) -> Path:
     return path
 
 
+def is_numerais(dataset: str) -> bool:
+    """Whether it is the name of a dataset that Numerai has, and not a local file."""
+    path = Path(dataset)
+    return not path.is_absolute() and (datasets.is_stale(path) or not path.exists())
+
+
+class LiveData:
+    """The live features and the benchmark models, fetched side by side while the child starts; if the features are
+    there already, the benchmark models are only fetched for a model that asks for them.
+    """
+
+    def __init__(self, args: argparse.Namespace, report: RunReport) -> None:
+        self._sources = {"live_features": args.dataset, "benchmark_models": args.benchmarks}
+        self._output_dir = args.output_dir
+        self._report = report
+        self._background = ThreadPoolExecutor(len(self._sources))
+        early = self._sources if is_numerais(args.dataset) else {}
+        self._files = {
+            need: self._background.submit(get_data, source, args.output_dir) for need, source in early.items()
+        }
+
+    def __enter__(self) -> "LiveData":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        datasets.abandon()
+        wait(self._files.values(), CLEANUP_S)
+        self._background.shutdown(wait=False)
+
+    def fetch(self, need: str) -> Path:
+        """The file of that name once it is there; what nobody asks for may fail. Raises Fault."""
+        source = self._sources[need]
+        path = self._files[need].result() if need in self._files else get_data(source, self._output_dir)
+        return note_data(need, source, path, self._report)
+
+
 class ModelFile:
     """The model file, from where it is fetched to what the child finds in it; the report learns all of it."""
 
-    def __init__(self, args: argparse.Namespace, report: RunReport, background: ThreadPoolExecutor) -> None:
+    def __init__(self, args: argparse.Namespace, report: RunReport) -> None:
         self.facts: PickleFacts | None = None
         self.problems: list[Fault] = []
         self._args = args
         self._report = report
-        self._background = background
+        self._background = ThreadPoolExecutor(1)
+        self._background.submit(int)  # The child's filter protects only those of our threads that are there before it.
         self._digest: Future[str] | None = None
         report.model["path"] = without_query(args.model) if arguments.is_url(args.model) else args.model
+
+    def __enter__(self) -> "ModelFile":
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        download.abandon()
+        interrupted = isinstance(error, Fault) and error.code is Code.INTERRUPTED
+        if self._digest and (self._digest.done() or not interrupted):
+            with contextlib.suppress(OSError):
+                self._report.model["sha256"] = self._digest.result()
+        self._background.shutdown(wait=False)
 
     def fetch(self) -> Path:
         """The file, looked at before anything loads it. Raises Fault if it cannot be read or is no pickle."""
@@ -280,12 +312,6 @@ class ModelFile:
         note_findings(findings, self.problems, self._report)
         if self._args.debug and not self._args.inspect:
             print(describe_inspection(self._report, sys.stderr), file=sys.stderr)
-
-    def note_digest(self) -> None:
-        """Take the file's SHA-256 into the report; waits for it."""
-        with contextlib.suppress(OSError):
-            if self._digest:
-                self._report.model["sha256"] = self._digest.result()
 
 
 # In the child: look into the pickle, load, predict, check
@@ -438,7 +464,6 @@ def hide_the_runtime() -> None:
     ours = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != ours]
     sys.modules["__main__"] = types.ModuleType("__main__")
-    sys.modules.pop("requests", None)
     sys.argv = sys.argv[:1]
 
 
@@ -447,61 +472,58 @@ def hide_the_runtime() -> None:
 
 def write_whole(csv: bytes, path: Path) -> None:
     """Write a new file, or none: part of one, on a full disk, could be taken for the whole. Raises OSError."""
-    with open(path, "xb") as file:
-        try:
+    part = path.with_name(f".{path.name}")
+    try:
+        with open(part, "xb") as file:
             file.write(csv)
             file.flush()
-        except OSError:
-            path.unlink()
-            raise
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def upload_live_output(
-    predictions: "pd.DataFrame | bytes", post_url: str, post_data: dict[str, str], file_name: str
+    csv: Path | bytes, post_url: str, post_data: dict[str, str], file_name: str, report: RunReport
 ) -> None:
-    """Post the predictions (a frame, or CSV as it is) as multipart form data: the fields, then the file.
+    """Post the CSV, from its file or from memory, as multipart form data: the fields, then the file.
 
-    Raises Fault if they do not arrive.
+    Raises Fault if it does not arrive; the report says so if it does.
     """
-    csv = predictions if isinstance(predictions, bytes) else predictions.to_csv().encode()
+    shown = without_query(post_url)
+
+    def open_csv() -> BinaryIO:
+        return io.BytesIO(csv) if isinstance(csv, bytes) else csv.open("rb")
 
     def request() -> "requests.Response":
-        timeout = (transfer.CONNECT_TIMEOUT_S, transfer.READ_TIMEOUT_S)
-        file = (file_name, io.BytesIO(csv), "text/csv")
-        return requests.post(post_url, data=post_data, files={"file": file}, timeout=timeout)
+        response = post(post_url, post_data, open_csv, file_name)
+        if response.status_code < 300:
+            report.delivery["uploaded_to"] = shown
+        return response
 
     try:
-        retry_request_with_backoff(request)
-    except transfer.RequestFailed as error:
-        raise Fault(
-            Code.UPLOAD_FAILED, f"The predictions could not be uploaded to {without_query(post_url)}: {error}."
-        ) from None
+        retry_request_with_backoff(request, deadline_s=transfer.UPLOAD_DEADLINE_S)
+    except RequestFailed as error:
+        reason = transfer.reason(error, s3.expiry_of_form(post_data))
+        problem = f"The predictions could not be uploaded to {shown}: {reason}."
+        raise Fault(Code.UPLOAD_FAILED, problem) from None
+    logging.info("Uploaded the predictions to %s", shown)
 
 
 def retry_request_with_backoff(
-    callable: Callable[[], "requests.Response"], retries: int = 10, delay_base: float = 0.5, delay_max: float = 10.0
+    callable: Callable[[], "requests.Response"],
+    retries: int = 20,
+    delay_base: float = 0.5,
+    delay_max: float = 30.0,
+    deadline_s: float = 300.0,
 ) -> "requests.Response":
-    """Call until the answer has a 2xx status, at most `retries` times, with growing jittered pauses in seconds.
+    """Call until the answer has a 2xx status, at most `retries` times in `deadline_s` seconds, with pauses of
+    `delay_base` to `delay_max` seconds that grow and are jittered, or as long as the server asks for.
 
-    Only 429, 5xx and broken connections are tried again. Raises transfer.RequestFailed.
+    Only 429, 5xx and broken connections are tried again. Raises backoff.RequestFailed.
     """
-    for attempt in range(1, retries + 1):
-        try:
-            response = callable()
-            if 200 <= response.status_code < 300:
-                return response
-            problem = transfer.describe_status(response)
-            worth_it = transfer.is_worth_retrying(response.status_code)
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            problem, worth_it = transfer.describe_error(error), True
-        except requests.RequestException as error:
-            problem, worth_it = transfer.describe_error(error), False
-        if not worth_it or attempt == retries:
-            break
-        pause = random.uniform(0.5, 1.0) * min(delay_max, delay_base * 2 ** (attempt - 1))
-        logging.warning("Try %d of %d failed (%s); next in %.1f s", attempt, retries, problem, pause)
-        time.sleep(pause)
-    raise transfer.RequestFailed(problem)
+    return keep_trying(lambda: transfer.answer_to(callable), retries, delay_base, delay_max, deadline_s)
 
 
 # Report
@@ -578,27 +600,13 @@ def note_confinement(outcome: Outcome, exposed: str, report: RunReport) -> None:
         logging.warning("It cannot be promised here that the model %s: %s", PROMISES[promise], reason)
 
 
-def set_up_logging(debug: bool) -> None:
-    """Log to stderr; urllib3 would log presigned URLs."""
-    level = logging.DEBUG if debug else logging.INFO
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+def set_up_logging(args: argparse.Namespace) -> None:
+    """Log to stderr, without what is secret: libraries quote whole URLs."""
+    fields = {name: value for name, value in (args.post_data or {}).items() if name != "key"}
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(secrecy.DiscreetFormatter([*arguments.secrets_in(sys.argv[1:]), *fields.values()]))
+    logging.basicConfig(level=logging.DEBUG if args.debug else logging.INFO, handlers=[handler])
     logging.getLogger("urllib3").setLevel(logging.WARNING)
-
-
-@contextlib.contextmanager
-def ending_on_signals() -> Iterator[None]:
-    """While inside, Ctrl-C and SIGTERM raise Fault; PID 1 of a container would otherwise ignore them."""
-
-    def end(number: int, frame: object) -> NoReturn:
-        raise Fault(Code.INTERRUPTED, f"The run was stopped by {signal.Signals(number).name}.")
-
-    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def leave(status: int) -> NoReturn:

@@ -13,6 +13,7 @@ from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 from numerai_predict.faults import Code, Fault
+from numerai_predict.secrecy import SHORTEST_SECRET
 
 DATASET = "v5.3/live.parquet"
 BENCHMARKS = "v5.3/live_benchmark_models.parquet"
@@ -24,9 +25,6 @@ MAX_SIZE = 1 << 62
 SIZE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 SIZE_UNITS |= {f"{unit}ib": factor for unit, factor in SIZE_UNITS.items() if unit}
 SIZE_UNITS |= {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
-
-# What is shorter is no signature, and may stand in any command line.
-SHORTEST_SECRET = 8
 
 
 class Parser(argparse.ArgumentParser):

@@ -64,7 +64,7 @@ def without_query(url: str) -> str:
 
 def hide_queries(text: str) -> str:
     """The text with the query of every URL left out: other people's error messages quote whole URLs."""
-    return re.sub(r"\?[^\s'\"<>)]+", "?…", text)
+    return re.sub(r"\?[\w%][^\s'\"<>)]*", "?…", text)
 
 
 def _umask() -> int:

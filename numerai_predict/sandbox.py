@@ -8,9 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -23,6 +22,7 @@ from numerai_predict.environment import available_cpus, model_environment
 from numerai_predict.processes import ProcessTree, adopt_orphans
 from numerai_predict.quarters import Quarters
 from numerai_predict.relay import Relay, read_now
+from numerai_predict.signals import undisturbed
 
 POLL_SECONDS = 0.02
 DISK_POLL_SECONDS = 1.0
@@ -119,34 +119,15 @@ def run_limited(
     """
     run = None
     try:
-        with _undisturbed():
+        with undisturbed():
             run = _Run(argv, limits, provide, hear)
         while not run.ended():
             run.step()
         return run.outcome()
     finally:
         if run is not None:
-            with _undisturbed():
+            with undisturbed():
                 run.close()
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold back Ctrl-C and SIGTERM for the moment: what their handlers raise would leave something behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-    before = {
-        number: signal.signal(number, lambda which, _: held.append(which)) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for which in held:
-            os.kill(os.getpid(), which)
 
 
 @dataclass

@@ -1,25 +1,29 @@
 """transfer.py: real servers that misbehave, and words for it that hold no URL."""
 
 import contextlib
-import gzip
+import functools
 import http.server
 import socket
-import tempfile
 import threading
 import unittest
 from collections.abc import Callable
-from pathlib import Path
+from datetime import datetime, timezone
 from typing import Any, ClassVar
+from unittest import mock
 
 import requests
+import urllib3
 
 from numerai_predict import transfer
+from numerai_predict.backoff import RequestFailed, TransientFailure
 
 CONTENT = bytes(range(256)) * 10_000
 S3_ERROR = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Request has expired</Message>'
     b"<X-Amz-Expires>60</X-Amz-Expires><HostId>secret</HostId></Error>"
 )
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -30,8 +34,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         "expired": (S3_ERROR, {"Content-Type": "application/xml"}),
         "code": (b"<Error><Code>SlowDown</Code></Error>", {}),
         "html": (b"<html><body>Bad gateway</body></html>", {}),
-        "short": (CONTENT[:1000], {"Content-Length": "2560000"}),
-        "gzip": (gzip.compress(CONTENT), {"Content-Encoding": "gzip"}),
+        "slow": (b"", {"Retry-After": "17"}),
+        "date": (b"", {"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}),
+        "nonsense": (b"", {"Retry-After": "soon"}),
         "empty": (b"", {}),
     }
 
@@ -65,7 +70,7 @@ class ServerTestCase(unittest.TestCase):
         session = requests.Session()
         session.trust_env = False  # A proxy of the machine that tests has no part in it.
         self.addCleanup(session.close)
-        response = session.get(f"{self.url}/{path}", stream=True, timeout=30)
+        response = session.get(f"{self.url}/{path}", stream=True, timeout=30, allow_redirects=False)
         self.addCleanup(response.close)
         return response
 
@@ -90,36 +95,6 @@ class StatusTest(ServerTestCase):
         for name in ("html", "empty", "model"):
             with self.subTest(body=name):
                 self.assertEqual(transfer.describe_status(self.get(f"502/{name}")), "HTTP status 502")
-
-
-class SaveBodyTest(ServerTestCase):
-    def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = Path(folder.name) / "model.pkl"
-
-    def test_save_body_writes_all_of_it(self) -> None:
-        transfer.save_body(self.get("200/model"), self.path, show_progress=False)
-        self.assertEqual(self.path.read_bytes(), CONTENT)
-
-    def test_save_body_of_an_encoded_one_writes_it_decoded(self) -> None:
-        transfer.save_body(self.get("200/gzip"), self.path, show_progress=False)
-        self.assertEqual(self.path.read_bytes(), CONTENT)
-
-    def test_save_body_of_nothing_writes_an_empty_file(self) -> None:
-        transfer.save_body(self.get("200/empty"), self.path, show_progress=False)
-        self.assertEqual(self.path.read_bytes(), b"")
-
-    def test_save_body_over_an_older_file_replaces_it(self) -> None:
-        self.path.write_bytes(CONTENT * 2)
-        transfer.save_body(self.get("200/model"), self.path, show_progress=False)
-        self.assertEqual(self.path.read_bytes(), CONTENT)
-
-    def test_save_body_that_ends_early_raises_and_is_described_so(self) -> None:
-        with self.assertRaises(requests.exceptions.ChunkedEncodingError) as caught:
-            transfer.save_body(self.get("200/short"), self.path, show_progress=False)
-        said = transfer.describe_error(caught.exception)
-        self.assertEqual(said, "the connection ended before everything was there")
 
 
 class DescribeErrorTest(ServerTestCase):
@@ -163,7 +138,7 @@ class DescribeErrorTest(ServerTestCase):
     def test_describe_error_of_a_silent_server(self) -> None:
         done = threading.Event()
         with self.answering(lambda connection: done.wait(30)) as address:
-            self.assertEqual(self.described(f"http://{address}", timeout=0.05), "no answer for 60 seconds")
+            self.assertEqual(self.described(f"http://{address}", timeout=0.05), "no answer for 30 seconds")
             done.set()
 
     def test_describe_error_of_a_server_that_hangs_up(self) -> None:
@@ -175,8 +150,87 @@ class DescribeErrorTest(ServerTestCase):
         self.assertEqual(said, "no connection within 10 seconds")
 
     def test_describe_error_of_anything_else_names_its_class_only(self) -> None:
+        said = transfer.describe_error(requests.exceptions.InvalidSchema("https://host/?secret"))
+        self.assertEqual(said, "the connection failed (InvalidSchema)")
+
+    def test_describe_error_of_a_circle_of_redirects(self) -> None:
         said = transfer.describe_error(requests.exceptions.TooManyRedirects("https://host/?secret"))
-        self.assertEqual(said, "the connection failed (TooManyRedirects)")
+        self.assertEqual(said, "it redirects in a circle")
+
+    def test_describe_error_of_a_certificate_that_is_not_trusted(self) -> None:
+        text = "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed"
+        said = transfer.describe_error(requests.exceptions.SSLError(text + " certificate (_ssl.c:1006)') /?secret"))
+        self.assertEqual(said, "the TLS handshake failed (self-signed certificate)")
+
+
+class AnswerToTest(ServerTestCase):
+    def test_answer_of_success_is_returned(self) -> None:
+        for status in (200, 204):
+            request = functools.partial(self.get, f"{status}/empty")
+            self.assertEqual(transfer.answer_to(request).status_code, status)
+
+    def test_answer_that_may_be_another_next_time_is_transient_with_the_wait_it_asks_for(self) -> None:
+        for path, wait_s in (("503/slow", 17), ("429/date", 0), ("500/nonsense", 0), ("502/empty", 0)):
+            with self.subTest(path), self.assertRaises(TransientFailure) as raised:
+                transfer.answer_to(functools.partial(self.get, path))
+            self.assertEqual(raised.exception.wait_s, wait_s)
+            self.assertEqual(str(raised.exception), f"HTTP status {path[:3]}")
+
+    def test_answer_that_refuses_is_final(self) -> None:
+        for path in ("404/code", "301/empty"):
+            with self.subTest(path), self.assertRaises(transfer.Refused) as raised:
+                transfer.answer_to(functools.partial(self.get, path))
+            self.assertEqual(raised.exception.status, int(path[:3]))
+
+    def test_request_that_cannot_be_made_is_final(self) -> None:
+        with self.assertRaises(RequestFailed) as raised:
+            transfer.answer_to(lambda: requests.get("http://[::1/?secret", timeout=1))
+        self.assertNotIn("secret", str(raised.exception))
+
+    def test_broken_connection_is_transient(self) -> None:
+        errors = (
+            requests.ConnectionError("/?secret"),
+            requests.Timeout("/?secret"),
+            requests.exceptions.SSLError("/?secret"),
+            requests.exceptions.ChunkedEncodingError("/?secret"),
+            urllib3.exceptions.ProtocolError("/?secret"),
+            urllib3.exceptions.ReadTimeoutError(mock.Mock(), "/?secret", "timed out"),
+        )
+        for error in errors:
+            with self.subTest(type(error)), self.assertRaises(TransientFailure) as raised:
+                transfer.answer_to(mock.Mock(side_effect=error))
+            self.assertNotIn("secret", str(raised.exception))
+
+    def test_other_error_is_raised_as_it_is(self) -> None:
+        with self.assertRaisesRegex(OSError, "No space"):
+            transfer.answer_to(mock.Mock(side_effect=OSError("No space")))
+
+
+class ReasonTest(ServerTestCase):
+    def refused(self, path: str, date: str | None) -> transfer.Refused:
+        response = self.get(path)
+        response.headers.pop("Date")
+        if date:
+            response.headers["Date"] = date
+        return transfer.Refused(response)
+
+    def test_reason_of_what_had_expired_by_the_servers_clock_says_when(self) -> None:
+        expiry = datetime(2026, 11, 22, 13, 59, 59, tzinfo=timezone.utc)
+        refused = self.refused("403/expired", "Sun, 22 Nov 2026 14:20:01 GMT")
+        said = transfer.reason(refused, expiry)
+        self.assertEqual(said, f"{refused}; it expired at 2026-11-22 13:59:59 UTC, 0:20:02 before")
+
+    def test_reason_of_what_had_not_expired_is_the_answer_alone(self) -> None:
+        expiry = datetime(2026, 11, 22, 13, 59, 59, tzinfo=timezone.utc)
+        early = self.refused("403/expired", "Sun, 22 Nov 2026 13:59:59 GMT")
+        missing = self.refused("404/code", "Sun, 22 Nov 2026 14:20:01 GMT")
+        for failure, when in ((early, expiry), (missing, expiry), (early, None), (RequestFailed("no"), expiry)):
+            with self.subTest(str(failure), when=when):
+                self.assertEqual(transfer.reason(failure, when), str(failure))
+
+    def test_reason_without_a_servers_clock_goes_by_ours(self) -> None:
+        for date in (None, "yesterday"):
+            self.assertIn("it expired at 2020-", transfer.reason(self.refused("403/expired", date), LONG_AGO))
 
 
 class FileNameOfTest(unittest.TestCase):

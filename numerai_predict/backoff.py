@@ -1,0 +1,92 @@
+"""Tries again for as long as that may help, with pauses that grow, inside a deadline."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, TypeVar, cast
+
+if TYPE_CHECKING:
+    import tenacity
+
+T = TypeVar("T")
+
+# Between SIGTERM and SIGKILL Docker leaves ten seconds; the report is still to be written in them.
+GRACE_S = 3.0
+
+
+class RequestFailed(RuntimeError):
+    """A request that is not worth another try, or was tried often enough; its message may be shown."""
+
+
+class TransientFailure(Exception):
+    """A try that failed, after which another may succeed; `wait_s` is how long the server asks to wait before it."""
+
+    def __init__(self, problem: str, wait_s: float = 0.0) -> None:
+        super().__init__(problem)
+        self.wait_s = wait_s
+
+
+def keep_trying(attempt: Callable[[], T], retries: int, delay_base: float, delay_max: float, deadline_s: float) -> T:
+    """Call `attempt` until it raises no TransientFailure, at most `retries` times in `deadline_s` seconds, and return
+    what it returns.
+
+    The pauses double from `delay_base` to `delay_max` seconds and are then shortened at random, so that thousands of
+    runs do not come back at once (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); a
+    server that asks for a longer one gets it. What else `attempt` raises is raised here. Raises RequestFailed when it
+    is enough.
+    """
+    import tenacity
+
+    began = time.monotonic()
+    growing = tenacity.wait_random_exponential(delay_base, delay_max)
+    policy = tenacity.Retrying(
+        sleep=time.sleep,
+        wait=lambda state: max(delay_base / 2, growing(state), _failure(state).wait_s),
+        stop=tenacity.stop_after_attempt(retries) | tenacity.stop_before_delay(deadline_s),
+        retry=tenacity.retry_if_exception_type(TransientFailure),
+        before_sleep=_announce,
+        retry_error_callback=_give_up,
+    )
+    return policy(lambda: in_time(attempt, began + deadline_s - time.monotonic()))
+
+
+def in_time(work: Callable[[], T], seconds: float) -> T:
+    """What `work` returns or raises; TransientFailure if that takes too long, and then it is left to itself.
+
+    It has a thread of its own, since neither a DNS lookup nor a peer that trickles heeds a timeout, or a signal. If
+    the handler of a signal raises meanwhile, it still gets GRACE_S seconds to end.
+    """
+    done: Future[T] = Future()
+    threading.Thread(target=_fulfil, args=(done, work), daemon=True).start()
+    try:
+        wait([done], max(0.0, seconds))
+    except BaseException:
+        wait([done], GRACE_S)
+        raise
+    if not done.done():
+        raise TransientFailure("it was not complete when the time was up")
+    return done.result()
+
+
+def _fulfil(done: "Future[T]", work: Callable[[], T]) -> None:
+    try:
+        done.set_result(work())
+    except BaseException as error:
+        done.set_exception(error)
+
+
+def _failure(state: "tenacity.RetryCallState") -> TransientFailure:
+    return cast(TransientFailure, cast("Future[object]", state.outcome).exception())
+
+
+def _announce(state: "tenacity.RetryCallState") -> None:
+    logging.warning("Try %d failed: %s; next in %.1f s", state.attempt_number, _failure(state), state.upcoming_sleep)
+
+
+def _give_up(state: "tenacity.RetryCallState") -> None:
+    failure = _failure(state)
+    count = "1 try" if state.attempt_number == 1 else f"{state.attempt_number} tries"
+    asked = f", as the server asks to wait {failure.wait_s:,.0f}" if failure.wait_s else ""
+    raise RequestFailed(f"{failure}; given up after {count} in {state.seconds_since_start:,.0f} seconds{asked}")
