@@ -33,7 +33,6 @@ def reproduce_command(args: Namespace) -> str:
 
     A model that came from a URL, whose signature is not shown, is expected in the current folder.
     """
-    image = f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}:{git_ref() or 'latest'}"
     mounted: dict[str, None] = {}  # A set that keeps its order.
     flags = ["--debug"]
     for flag in ("model", "dataset", "benchmarks"):
@@ -54,7 +53,12 @@ def reproduce_command(args: Namespace) -> str:
         flags += ["--memory_limit", str(args.memory_limit)]
     flags += [f"--{flag}" for flag in ("strict", "inspect") if getattr(args, flag)]
     mounts = " ".join(f"-v {folder}:{folder}" for folder in mounted)
-    return f"docker run -i --rm {mounts} {image} {' '.join(flags)}"
+    return f"docker run -i --rm {mounts} {image_name()} {' '.join(flags)}"
+
+
+def image_name() -> str:
+    """The image of this Python: of the commit that this one was built from, of the latest outside an image."""
+    return f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}:{git_ref() or 'latest'}"
 
 
 def git_ref() -> str:

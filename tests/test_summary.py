@@ -14,7 +14,7 @@ from unittest import mock
 from numerai_predict.faults import Code, Fault
 from numerai_predict.report import RunReport
 from numerai_predict.sandbox import PROMISES
-from numerai_predict.summary import explain, reproduce_command, summarize
+from numerai_predict.summary import explain, image_name, reproduce_command, summarize
 
 IMAGE = f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}"
 
@@ -155,6 +155,11 @@ class ReproduceCommandTest(unittest.TestCase):
         self.assertIn(f"{IMAGE}:latest", shlex.split(self.command()))
         os.environ["GIT_REF"] = "abc123"
         self.assertIn(f"{IMAGE}:abc123", shlex.split(self.command()))
+
+    def test_image_name_is_that_of_the_command(self) -> None:
+        self.assertEqual(image_name(), f"{IMAGE}:latest")
+        os.environ["GIT_REF"] = "abc123"
+        self.assertEqual(image_name(), f"{IMAGE}:abc123")
 
 
 class SummarizeTest(unittest.TestCase):

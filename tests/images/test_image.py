@@ -5,11 +5,14 @@ Needs nothing but Python and a Docker engine, and no network.
 
 import os
 import re
+import secrets
+import shlex
 import time
 import unittest
 import uuid
 from pathlib import Path
 
+from tests import s3_stand_in
 from tests.images.engine import (
     AS_ON_THE_PLATFORM,
     IMAGE,
@@ -26,6 +29,7 @@ from tests.images.engine import (
 PLATFORM = os.environ.get("PLATFORM", "linux/amd64")
 MODEL = TESTS / f"models/model_{VERSION.replace('.', '_')}.pkl"
 LEGACY_MODEL = TESTS / f"models/model_{VERSION.replace('.', '_')}_legacy.pkl"
+KEYS = (secrets.token_hex(10).upper(), secrets.token_hex(20))
 # What `pip check` says although nothing is wrong.
 EXPLAINED = (
     # tensorflow-cpu is tensorflow by another name, which no requirement can say.
@@ -100,6 +104,46 @@ for name in ({str(MODEL)!r}, *{SAMPLE[1::2]!r}):
         self.assertEqual(0, done.returncode, done.stderr)
         (csv,) = self.folder.glob("live_predictions-*.csv")
         self.assertEqual(self.expected[MODEL], csv.read_text())
+
+
+class DeliveryTest(ImageTestCase):
+    """A model from S3, its predictions to S3, with the command that the image itself prints for that."""
+
+    def owner(self, url: str, source: str) -> str:
+        """What a script prints that runs in the image with the bucket owner's client, `s3`."""
+        keys = {"aws_access_key_id": KEYS[0], "aws_secret_access_key": KEYS[1]}
+        client = (
+            f"import boto3, pathlib\ns3 = boto3.client('s3', endpoint_url={url!r}, region_name='us-east-1', **{keys})"
+        )
+        done = docker(
+            *("run", "--rm", "--network", "host", *self.mounts, "--entrypoint", "python", IMAGE, "-c"),
+            f"{client}\n{source}",
+        )
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stdout
+
+    def test_presigned_command_reads_the_model_from_s3_and_writes_its_predictions_there(self) -> None:
+        with s3_stand_in.serving(*KEYS) as url:
+            body = f"pathlib.Path({str(MODEL)!r}).read_bytes()"
+            self.owner(
+                url, f"s3.create_bucket(Bucket='round')\ns3.put_object(Bucket='round', Key='model.pkl', Body={body})"
+            )
+            flags = ("--bucket", "round", "--model", "model.pkl", "--output", "predictions.csv")
+            flags += ("--endpoint_url", url, "--region", "us-east-1")
+            environment = (f"AWS_ACCESS_KEY_ID={KEYS[0]}", f"AWS_SECRET_ACCESS_KEY={KEYS[1]}")
+            done = docker(
+                *("run", "--rm", *(word for entry in environment for word in ("--env", entry))),
+                *("--entrypoint", "python", IMAGE, "-m", "numerai_predict.presign", *flags),
+            )
+            self.assertEqual(0, done.returncode, done.stderr)
+            command = shlex.split(done.stdout.replace("\\\n", ""))
+            self.assertEqual(["docker", "run", "-i", "--rm"], command[:4])
+            output = ("--output_dir", self.folder)
+            run = docker("run", "--rm", "--network", "host", *self.mounts, IMAGE, *command[5:], *SAMPLE, *output)
+            self.assertEqual(0, run.returncode, run.stderr)
+            stored = self.owner(url, "print(s3.get_object(Bucket='round', Key='predictions.csv')['Body'].read().hex())")
+        (csv,) = self.folder.glob("live_predictions-*.csv")
+        self.assertEqual(csv.read_bytes(), bytes.fromhex(stored))
 
 
 class ExitTest(ImageTestCase):
