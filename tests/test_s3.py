@@ -75,7 +75,7 @@ class ExpiryTest(unittest.TestCase):
             self.assertEqual(s3.expiry_of_form(self.form({"expiration": text})), expected)
 
     def test_expiry_of_a_form_that_does_not_say_is_none(self) -> None:
-        policies = ([], {"expiration": 5}, {"expiration": ""})
+        policies: tuple[object, ...] = ([], {"expiration": 5}, {"expiration": ""})
         for form in ({}, {"policy": "nonsense"}, *map(self.form, policies)):
             with self.subTest(form):
                 self.assertIsNone(s3.expiry_of_form(form))
