@@ -5,22 +5,29 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import IO, cast
 
 from numerai_predict.faults import Code, Fault
+from numerai_predict.report import hide_queries
 
 ROOT = Path(__file__).resolve().parent.parent
-# A live file is some 10 MB. numerapi itself would wait for its API without end.
-DEADLINE_SECONDS = 300
+# A live file is some 10 MB.
+DEADLINE_SECONDS = 300.0
+# Only the downloader knows what went wrong last: it has to end by itself, so much earlier.
+FAREWELL_SECONDS = 5.0
 
 _under_way: set["subprocess.Popen[str]"] = set()
+_abandoned = threading.Event()
+_starting = threading.Lock()
 
 
 def is_stale(path: Path) -> bool:
     """Whether the file is one that an earlier run downloaded, and nobody has replaced since."""
     try:
-        return _mark_of(path).read_text() == _fingerprint(path)
+        return _fingerprint(path) in _marks_of(path).read_text().splitlines()
     except OSError:
         return False
 
@@ -31,47 +38,62 @@ def download(name: str, output_dir: Path) -> Path:
     The file appears only when it is a whole parquet file with rows. Raises Fault otherwise.
     """
     target = output_dir / name
+    shown = hide_queries(name)
     if not target.resolve().is_relative_to(output_dir.resolve()) or target.resolve() == output_dir.resolve():
-        raise Fault(Code.DATASET_NOT_FOUND, f"{name} is neither a file nor the name of a Numerai dataset.")
+        raise Fault(Code.DATASET_NOT_FOUND, f"{shown} is neither a file nor the name of a Numerai dataset.")
     try:
-        # numerapi resumes what it finds under the same name, of whatever round: a fresh folder holds nothing to find.
         with tempfile.TemporaryDirectory(dir=output_dir, prefix=".download-") as folder:
             fresh = Path(folder) / "dataset.parquet"
-            _run_numerapi(name, fresh)
+            _run_downloader(name, fresh)
             target.parent.mkdir(parents=True, exist_ok=True)
+            _mark(target, fresh)
             os.replace(fresh, target)
-        _mark_of(target).write_text(_fingerprint(target))
     except OSError as error:
-        raise Fault(Code.OUTPUT_NOT_WRITTEN, f"{target} cannot be written: {error.strerror or error}.") from error
+        problem = f"{output_dir / shown} cannot be written: {error.strerror or error}."
+        raise Fault(Code.OUTPUT_NOT_WRITTEN, problem) from error
     return target
 
 
 def abandon() -> None:
-    """End the downloads that are under way."""
-    for process in list(_under_way):
-        process.kill()
+    """End the downloads that are under way, and those that have yet to begin: the run is over."""
+    with _starting:
+        _abandoned.set()
+        for process in _under_way:
+            process.kill()
 
 
-def _run_numerapi(name: str, target: Path) -> None:
+def _run_downloader(name: str, target: Path) -> None:
     """numerapi imports pandas and can hang, so it runs in a process of its own."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "numerai_predict.numerapi_download", name, str(target.resolve())],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,  # Its end tells the downloader that we are gone.
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        _under_way.add(process)
+    with _start(name, target) as process:
         try:
             process.wait(DEADLINE_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            problem = f"The download of {name} was not complete after {DEADLINE_SECONDS} seconds."
-            raise Fault(Code.DATASET_NOT_DOWNLOADED, problem) from None
+            raise _failure(name, f"it was not complete after {DEADLINE_SECONDS:g} seconds") from None
         finally:
-            _under_way.discard(process)
+            with _starting:
+                _under_way.discard(process)
         said = cast(IO[str], process.stdout).read()
     _raise_what_it_said(name, said, process.returncode)
+
+
+def _start(name: str, target: Path) -> "subprocess.Popen[str]":
+    # All processes of a Linux machine share this clock.
+    until = time.monotonic() + DEADLINE_SECONDS - FAREWELL_SECONDS
+    program = [sys.executable, "-m", "numerai_predict.numerapi_download"]
+    with _starting:
+        if _abandoned.is_set():
+            raise _failure(name, "the run is over")
+        process = subprocess.Popen(
+            [*program, name, str(target.resolve()), str(until)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,  # Its end tells the downloader that we are gone.
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is ours to answer.
+        )
+        _under_way.add(process)
+    return process
 
 
 def _raise_what_it_said(name: str, said: str, status: int) -> None:
@@ -79,17 +101,27 @@ def _raise_what_it_said(name: str, said: str, status: int) -> None:
         result = json.loads(said)
     except ValueError:
         result = {"problem": f"the downloader ended with status {status}"}
+    if errno := result.get("errno"):
+        raise OSError(errno, os.strerror(errno))
     if problem := result.get("problem"):
-        code = Code.UNREADABLE_DATASET if result.get("damaged") else Code.DATASET_NOT_DOWNLOADED
-        raise Fault(code, f"{name} could not be downloaded from Numerai: {problem}.", _hint(name))
+        raise _failure(name, problem, Code.UNREADABLE_DATASET if result.get("damaged") else Code.DATASET_NOT_DOWNLOADED)
 
 
-def _hint(name: str) -> str:
+def _failure(name: str, problem: str, code: Code = Code.DATASET_NOT_DOWNLOADED) -> Fault:
     flag = "--benchmarks" if "benchmark" in name else "--dataset"
-    return f"Check the network and try again, or give a local file with {flag}."
+    hint = f"Check the network and try again, or give a local file with {flag}."
+    return Fault(code, f"{hide_queries(name)} could not be downloaded from Numerai: {problem}.", hint)
 
 
-def _mark_of(path: Path) -> Path:
+def _mark(target: Path, fresh: Path) -> None:
+    """Note that `fresh`, once it is renamed to `target`, is ours. What was noted before stays, as until then the file
+    of an earlier run is still there.
+    """
+    with open(_marks_of(target), "a") as marks:
+        marks.write(f"{_fingerprint(fresh)}\n")
+
+
+def _marks_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.downloaded")
 
 

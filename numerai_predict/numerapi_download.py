@@ -1,67 +1,132 @@
-"""A program: `python -m numerai_predict.numerapi_download NAME TARGET` downloads one dataset.
+"""A program: `python -m numerai_predict.numerapi_download NAME TARGET UNTIL` downloads one dataset.
 
-It says on stdout, as JSON, how that went.
+It gives up at UNTIL, a time of the monotonic clock, and says on stdout, as JSON, how it went.
 """
 
 import json
 import logging
 import os
 import sys
+import tempfile
 import threading
-from typing import Any
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from numerai_predict import secrecy
+from numerai_predict import secrecy, transfer
+from numerai_predict.arguments import is_url
+from numerai_predict.backoff import RequestFailed, TransientFailure, keep_trying
+from numerai_predict.report import hide_queries
 
-NO_NETWORK = "the Numerai API cannot be reached; is there a network?"
-
-
-class LastError(logging.Handler):
-    """Keeps the last error that numerapi logged: it logs the cause and then raises KeyError('data')."""
-
-    message = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the record's message."""
-        self.message = record.getMessage()
-
-
-def download(name: str, target: str) -> dict[str, Any]:
-    """Download with numerapi and check what came: {"rows": N}, or {"problem": why, "damaged": if it came broken}."""
-    import numerapi
-    import pyarrow
-    import pyarrow.parquet
+if TYPE_CHECKING:
     import requests
 
-    last_error = LastError(logging.ERROR)
-    logging.getLogger("numerapi").addHandler(last_error)
+# https://parquet.apache.org/docs/file-format/
+PARQUET_MAGIC = b"PAR1"
+
+
+class Download:
+    """One dataset on its way to `target`; `came` says whether the last try brought a file, of whatever kind."""
+
+    def __init__(self, name: str, target: Path) -> None:
+        self._name = name
+        self._target = target
+        self.came = False
+
+    def attempt(self) -> None:
+        """Download once. Raises TransientFailure, RequestFailed, and OSError if the file cannot be written."""
+        self.came = False
+        # numerapi resumes what an earlier try left, unsafely: a fresh folder holds nothing to resume.
+        with tempfile.TemporaryDirectory(dir=self._target.parent) as folder:
+            file = Path(folder) / self._target.name
+            self._run_numerapi(file)
+            self.came = True
+            check_whole(file)
+            os.replace(file, self._target)
+
+    def _run_numerapi(self, file: Path) -> None:
+        import numerapi
+        import requests
+
+        api = numerapi.NumerAPI(show_progress_bars=sys.stderr.isatty())
+        try:
+            api.download_dataset(self._name, str(file))
+        except requests.RequestException as error:  # Of the body; what else requests raises, `guard_requests` changes.
+            raise TransientFailure(f"the request to the storage failed ({transfer.describe_error(error)})") from None
+        except (KeyError, TypeError):
+            raise TransientFailure("the Numerai API answered something that makes no sense") from None
+        except ValueError as error:
+            raise RequestFailed(f"the Numerai API says: {shown(error) or 'an error'}") from None
+
+
+def guard_requests() -> None:
+    """Give every request of this process a timeout, and make it raise what says whether another try may help:
+    numerapi waits for its API without end, tries again for itself, and logs the rest of what goes wrong there.
+    """
+    import requests
+
+    unguarded = requests.Session.request
+
+    def request(session: "requests.Session", method: str, url: str, **options: Any) -> "requests.Response":
+        if not is_url(str(url)):
+            raise RequestFailed("the Numerai API gave no address for it")
+        options["timeout"] = (transfer.CONNECT_TIMEOUT_S, transfer.READ_TIMEOUT_S)
+        try:
+            response = transfer.answer_to(lambda: unguarded(session, method, url, **options))
+        except (TransientFailure, RequestFailed) as failure:
+            asked = "the Numerai API" if method.lower() == "post" else "the storage"
+            failure.args = (f"the request to {asked} failed ({failure})",)
+            raise
+        response.raw.enforce_content_length = True  # urllib3 1.26, unlike 2, takes a body that is cut for a whole one.
+        return response
+
+    requests.Session.request = request
+
+
+def check_whole(file: Path) -> None:
+    """Raises TransientFailure unless the file is parquet at its beginning and at its end, and has rows."""
+    import pyarrow
+    import pyarrow.parquet
+
     try:
-        api = numerapi.NumerAPI(verbosity="error", show_progress_bars=sys.stderr.isatty())
-        api.download_dataset(name, target)
-        rows = pyarrow.parquet.read_metadata(target).num_rows
-    except pyarrow.ArrowException as error:
-        return {"problem": f"what came is no parquet file ({first_line(error)})", "damaged": True}
-    except KeyError:
-        offline = "Connecting" in last_error.message or not last_error.message
-        return {"problem": NO_NETWORK if offline else f"the Numerai API failed ({first_line(last_error.message)})"}
-    except requests.HTTPError as error:
-        status = error.response.status_code if error.response is not None else "an error"
-        return {"problem": f"the storage answered with HTTP status {status}"}
-    except requests.exceptions.ChunkedEncodingError:
-        return {"problem": "the connection ended before the whole file was there"}
-    except requests.ConnectionError:
-        return {"problem": "the connection to the storage failed; is there a network?"}
-    except requests.RequestException as error:
-        return {"problem": f"the Numerai API gave no usable address ({type(error).__name__})"}
-    except TypeError:
-        return {"problem": "the Numerai API gave no address for it"}
-    except ValueError as error:
-        return {"problem": f"the Numerai API says: {first_line(error)}"}
-    return {"rows": rows} if rows else {"problem": "the file has no rows", "damaged": True}
+        rows = pyarrow.parquet.read_metadata(file).num_rows
+    except (pyarrow.ArrowException, OSError) as error:  # pyarrow has OSError for some damaged footers.
+        raise TransientFailure(f"what came is no parquet file ({shown(error)})") from None
+    with open(file, "rb") as beginning:
+        if beginning.read(len(PARQUET_MAGIC)) != PARQUET_MAGIC:
+            raise TransientFailure("what came is no parquet file (it does not begin like one)")
+    if not rows:
+        raise TransientFailure("what came has no rows")
 
 
-def first_line(text: object) -> str:
-    """The first line of a message, at most 200 characters."""
-    return (str(text).strip().splitlines() or [""])[0][:200]
+def shown(error: object) -> str:
+    """The first line of a message, at most 200 characters, without queries of URLs."""
+    return hide_queries((str(error).strip().splitlines() or [""])[0])[:200]
+
+
+def outcome(name: str, target: Path, until: float) -> dict[str, Any]:
+    """How the download went: {}, or {"errno": why it cannot be written}, or {"problem": why, "damaged": whether
+    something came that is no dataset}.
+    """
+    download = Download(name, target)
+    try:
+        guard_requests()
+        keep_trying(download.attempt, until - time.monotonic())
+    except RequestFailed as failure:
+        return {"problem": str(failure), "damaged": download.came}
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            return {"errno": error.errno}
+        return {"problem": f"numerapi raised {type(error).__name__}: {shown(error)}"}
+    return {}
+
+
+def set_up_logging(name: str) -> None:
+    """Log to stderr, with the dataset's name, as another download may run beside; what numerapi logs, we say."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(secrecy.DiscreetFormatter(about=f"{name}: "))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("numerapi").setLevel(logging.CRITICAL)
 
 
 def leave_with_parent() -> None:
@@ -76,7 +141,9 @@ def main() -> None:
     threading.Thread(target=leave_with_parent, daemon=True).start()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    json.dump(download(sys.argv[1], sys.argv[2]), answer)
+    name, target, until = sys.argv[1:]
+    set_up_logging(name)
+    json.dump(outcome(name, Path(target), float(until)), answer)
     answer.flush()
     os._exit(0)  # apache/arrow#34314: the interpreter may abort at exit.
 
