@@ -23,8 +23,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
-from numerai_predict import answers, arguments, datasets, download, s3, secrecy, transfer
-from numerai_predict.backoff import RequestFailed, keep_trying
+from numerai_predict import answers, arguments, backoff, datasets, download, s3, secrecy, transfer
+from numerai_predict.backoff import RequestFailed
 from numerai_predict.channel import ChildChannel, Message, ProtocolError
 from numerai_predict.diagnosis import diagnose, other_file, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
@@ -503,7 +503,7 @@ def upload_live_output(
         return response
 
     try:
-        retry_request_with_backoff(request, deadline_s=transfer.UPLOAD_DEADLINE_S)
+        retry_request_with_backoff(request)
     except RequestFailed as error:
         reason = transfer.reason(error, s3.expiry_of_form(post_data))
         problem = f"The predictions could not be uploaded to {shown}: {reason}."
@@ -513,17 +513,17 @@ def upload_live_output(
 
 def retry_request_with_backoff(
     callable: Callable[[], "requests.Response"],
-    retries: int = 20,
-    delay_base: float = 0.5,
-    delay_max: float = 30.0,
-    deadline_s: float = 300.0,
+    retries: int = backoff.RETRIES,
+    delay_base: float = backoff.DELAY_BASE_S,
+    delay_max: float = backoff.DELAY_MAX_S,
+    deadline_s: float = transfer.UPLOAD_DEADLINE_S,
 ) -> "requests.Response":
     """Call until the answer has a 2xx status, at most `retries` times in `deadline_s` seconds, with pauses of
     `delay_base` to `delay_max` seconds that grow and are jittered, or as long as the server asks for.
 
     Only 429, 5xx and broken connections are tried again. Raises backoff.RequestFailed.
     """
-    return keep_trying(lambda: transfer.answer_to(callable), retries, delay_base, delay_max, deadline_s)
+    return backoff.keep_trying(lambda: transfer.answer_to(callable), deadline_s, retries, delay_base, delay_max)
 
 
 # Report

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+RETRIES = 20
+DELAY_BASE_S = 0.5
+DELAY_MAX_S = 30.0
 # Between SIGTERM and SIGKILL Docker leaves ten seconds; the report is still to be written in them.
 GRACE_S = 3.0
 
@@ -28,7 +31,13 @@ class TransientFailure(Exception):
         self.wait_s = wait_s
 
 
-def keep_trying(attempt: Callable[[], T], retries: int, delay_base: float, delay_max: float, deadline_s: float) -> T:
+def keep_trying(
+    attempt: Callable[[], T],
+    deadline_s: float,
+    retries: int = RETRIES,
+    delay_base: float = DELAY_BASE_S,
+    delay_max: float = DELAY_MAX_S,
+) -> T:
     """Call `attempt` until it raises no TransientFailure, at most `retries` times in `deadline_s` seconds, and return
     what it returns.
 

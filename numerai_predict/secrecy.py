@@ -18,10 +18,12 @@ PARENT, ARG_START, ARG_END, ENV_START, ENV_END = 1, 45, 46, 47, 48
 
 
 class DiscreetFormatter(logging.Formatter):
-    """Lines of the log without the query of any URL, and without those of `secrets` that are long enough to be some."""
+    """Lines of the log without the query of any URL, which libraries quote, and without those of `secrets` that are
+    long enough to be some; `about` begins each line's message.
+    """
 
-    def __init__(self, secrets: Sequence[str]) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(message)s")
+    def __init__(self, secrets: Sequence[str] = (), about: str = "") -> None:
+        super().__init__(f"%(asctime)s %(levelname)s {about.replace('%', '%%')}%(message)s")
         self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
 
     def format(self, record: logging.LogRecord) -> str:

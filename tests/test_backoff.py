@@ -45,7 +45,7 @@ class KeepTryingTest(unittest.TestCase):
         return attempt
 
     def keep_trying(self, attempt: Callable[[], str], retries: int = 20, deadline_s: float = 300.0) -> str:
-        return backoff.keep_trying(attempt, retries, 0.5, 30.0, deadline_s)
+        return backoff.keep_trying(attempt, deadline_s, retries)
 
     def test_success_is_returned_without_a_pause(self) -> None:
         self.assertEqual(self.keep_trying(lambda: "done"), "done")

@@ -128,12 +128,12 @@ class DeliveryTest(ImageTestCase):
             self.owner(
                 url, f"s3.create_bucket(Bucket='round')\ns3.put_object(Bucket='round', Key='model.pkl', Body={body})"
             )
-            flags = ("--bucket", "round", "--model", "model.pkl", "--output", "predictions.csv")
-            flags += ("--endpoint_url", url, "--region", "us-east-1")
+            keys = ("--model", "model.pkl", "--output", "predictions.csv")
+            server = ("--bucket", "round", "--endpoint_url", url, "--region", "us-east-1")
             environment = (f"AWS_ACCESS_KEY_ID={KEYS[0]}", f"AWS_SECRET_ACCESS_KEY={KEYS[1]}")
             done = docker(
                 *("run", "--rm", *(word for entry in environment for word in ("--env", entry))),
-                *("--entrypoint", "python", IMAGE, "-m", "numerai_predict.presign", *flags),
+                *("--entrypoint", "python", IMAGE, "-m", "numerai_predict.presign", *server, *keys),
             )
             self.assertEqual(0, done.returncode, done.stderr)
             command = shlex.split(done.stdout.replace("\\\n", ""))
