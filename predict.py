@@ -173,6 +173,7 @@ def deliver(csv: bytes, args: argparse.Namespace, report: RunReport) -> None:
 def conclude(args: argparse.Namespace, report: RunReport, fault: Fault | None) -> int:
     """Explain how the run ended, write the report, and return the exit status."""
     if fault:
+        fault.message = secrecy.without(arguments.secrets_of(args), fault.message)
         report.note_fault(fault)
     if args.report:
         try:
@@ -602,9 +603,8 @@ def note_confinement(outcome: Outcome, exposed: str, report: RunReport) -> None:
 
 def set_up_logging(args: argparse.Namespace) -> None:
     """Log to stderr, without what is secret: libraries quote whole URLs."""
-    fields = {name: value for name, value in (args.post_data or {}).items() if name != "key"}
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(secrecy.DiscreetFormatter([*arguments.secrets_in(sys.argv[1:]), *fields.values()]))
+    handler.setFormatter(secrecy.DiscreetFormatter(arguments.secrets_of(args)))
     logging.basicConfig(level=logging.DEBUG if args.debug else logging.INFO, handlers=[handler])
     logging.getLogger("urllib3").setLevel(logging.WARNING)
 

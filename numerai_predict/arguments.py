@@ -91,6 +91,13 @@ def secrets_in(argv: Sequence[str]) -> list[str]:
     return [part for part in parts if len(part) >= SHORTEST_SECRET]
 
 
+def secrets_of(args: argparse.Namespace) -> list[str]:
+    """What may be shown to nobody: the values in the queries of the URLs, and those of the form but for its key."""
+    urls = [value for value in (args.model, args.post_url or "") if is_url(value)]
+    pairs = [pair for url in urls for pair in parse_qsl(urlsplit(url).query)]
+    return [value for name, value in [*pairs, *(args.post_data or {}).items()] if name != "key"]
+
+
 def refuse(fault: Fault, argv: Sequence[str] | None) -> NoReturn:
     """Say in one line what is wrong with the command line, after the usage if it is empty, and exit."""
     parser = build_parser()

@@ -70,7 +70,7 @@ def in_time(work: Callable[[], T], seconds: float) -> T:
     done: Future[T] = Future()
     threading.Thread(target=_fulfil, args=(done, work), daemon=True).start()
     try:
-        wait([done], max(0.0, seconds))
+        wait([done], seconds)
     except BaseException:
         wait([done], GRACE_S)
         raise

@@ -73,7 +73,8 @@ class Download:
         if resuming := bool(have and self._etag and not self._etag.startswith("W/")):
             headers["Range"] = f"bytes={have}-"
         timeout = (transfer.CONNECT_TIMEOUT_S, transfer.READ_TIMEOUT_S)
-        with requests.get(self._url, headers=headers, stream=True, timeout=timeout) as response:
+        hooks = {"response": transfer.refuse_to_give_up_tls}
+        with requests.get(self._url, headers=headers, stream=True, timeout=timeout, hooks=hooks) as response:
             if resuming and response.status_code in (206, 416) and not self._is_the_rest(response, have):
                 self._start_over()
                 raise TransientFailure("the server has another file than before")
@@ -160,7 +161,7 @@ class Download:
 
 def _to_the_end(raw: Any) -> Iterator[bytes]:
     """The body as it is sent: up to the end of the connection, if the server closes it, not of Content-Length."""
-    if raw._original_response.will_close and not raw.chunked:
+    if raw._original_response.will_close:
         raw._original_response.length = None
-    chunks: Iterator[bytes] = raw.stream(CHUNK_BYTES, decode_content=False)
-    return chunks
+    while chunk := raw.read1(CHUNK_BYTES, decode_content=False):
+        yield chunk

@@ -17,21 +17,25 @@ SHORTEST_SECRET = 8
 PARENT, ARG_START, ARG_END, ENV_START, ENV_END = 1, 45, 46, 47, 48
 
 
+def without(secrets: Sequence[str], text: str) -> str:
+    """The text without those of the secrets that are long enough to be some: servers quote what they were asked."""
+    for secret in secrets:
+        text = text.replace(secret, "…") if len(secret) >= SHORTEST_SECRET else text
+    return text
+
+
 class DiscreetFormatter(logging.Formatter):
-    """Lines of the log without the query of any URL, which libraries quote, and without those of `secrets` that are
-    long enough to be some; `about` begins each line's message.
+    """Lines of the log without the query of any URL, which libraries quote, and without the secrets; `about` begins
+    each line's message.
     """
 
     def __init__(self, secrets: Sequence[str] = (), about: str = "") -> None:
         super().__init__(f"%(asctime)s %(levelname)s {about.replace('%', '%%')}%(message)s")
-        self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, or lines if there is a traceback."""
-        text = hide_queries(super().format(record))
-        for secret in self._secrets:
-            text = text.replace(secret, "…")
-        return text
+        return without(self._secrets, hide_queries(super().format(record)))
 
 
 def hide(secrets: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from numerai_predict import s3
 from numerai_predict.backoff import RequestFailed, TransientFailure
+from numerai_predict.report import hide_queries
 
 if TYPE_CHECKING:
     import requests
@@ -64,6 +65,12 @@ def check_status(response: "requests.Response") -> None:
         raise Refused(response)
 
 
+def refuse_to_give_up_tls(response: "requests.Response", **_: object) -> None:
+    """Raises RequestFailed for a redirect from https to http, where all could read and change what is sent."""
+    if response.url.startswith("https:") and response.headers.get("Location", "").startswith("http:"):
+        raise RequestFailed("it redirects to an address without TLS")
+
+
 def is_worth_retrying(status: int) -> bool:
     """Whether another try may succeed: the server is overloaded or has failed."""
     return status == 429 or status >= 500
@@ -97,7 +104,7 @@ def describe_status(response: "requests.Response") -> str:
         body = next(response.iter_content(MAX_ERROR_BYTES), b"")
     except requests.RequestException:
         body = b""
-    said = s3.error_in(body.decode(errors="replace"))
+    said = hide_queries(s3.error_in(body.decode(errors="replace")))
     return f"HTTP status {response.status_code}" + (f", {said}" if said else "")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urljoin
 
 from numerai_predict import transfer
-from numerai_predict.backoff import RequestFailed
+from numerai_predict.backoff import RequestFailed, TransientFailure
 
 if TYPE_CHECKING:
     import requests
@@ -58,9 +58,9 @@ def post(url: str, fields: Mapping[str, str], open_file: Callable[[], BinaryIO],
                 allow_redirects=False,  # requests would turn some into a GET, whose success says nothing.
             )
         if response.status_code not in (307, 308):
+            if response.headers.get("Content-Type", "").startswith("text/html"):  # S3 answers with XML, or nothing.
+                raise TransientFailure("a web page came instead of S3's answer")
             return response
-        target = urljoin(url, response.headers.get("Location", ""))
-        if url.startswith("https:") and not target.startswith("https:"):
-            raise RequestFailed("it redirects to an address without TLS")
-        url = target
+        transfer.refuse_to_give_up_tls(response)
+        url = urljoin(url, response.headers.get("Location", ""))
     raise RequestFailed("it redirects in a circle")

@@ -104,6 +104,23 @@ class KeepTryingTest(unittest.TestCase):
             self.keep_trying(lambda: str(release.wait(60)), deadline_s=0.2)
         self.assertLess(time.perf_counter() - began, 10)
 
+    def test_later_try_has_only_what_is_left_of_the_time(self) -> None:
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        def attempt() -> str:
+            self.tries += 1
+            if self.tries == 1:
+                self.clock.now += 99.5
+                raise TransientFailure("busy")
+            self.clock.now += 0.5
+            return str(release.wait(60))
+
+        began = time.perf_counter()
+        with self.assertLogs(), self.assertRaisesRegex(RequestFailed, "given up after 2 tries"):
+            backoff.keep_trying(attempt, 100.0, delay_base=0.1, delay_max=0.1)
+        self.assertLess(time.perf_counter() - began, 10)
+
 
 class InTimeTest(unittest.TestCase):
     def test_result_and_error_of_the_work_are_its_own(self) -> None:

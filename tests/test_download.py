@@ -8,6 +8,7 @@ import socket
 import struct
 import tempfile
 import threading
+import time
 import unittest
 import zlib
 from collections.abc import Callable, Iterator
@@ -49,8 +50,8 @@ class DownloadTest(unittest.TestCase):
         self.addCleanup(self.listener.close)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/models/model.pkl?X-Amz-Signature=secret"
 
-    def serve(self, *answers: bytes, reset: bool = False) -> None:
-        """Give each connection the next answer, whole, and close it."""
+    def serve(self, *answers: bytes, reset: bool = False, keep_s: float = 0.0) -> None:
+        """Give each connection the next answer, whole, and close it, if the client does not within `keep_s`."""
 
         def work() -> None:
             for content in answers:
@@ -58,6 +59,9 @@ class DownloadTest(unittest.TestCase):
                 with connection, contextlib.suppress(OSError):
                     self.asked.append(connection.recv(1 << 16).decode())
                     connection.sendall(content)
+                    connection.settimeout(keep_s)
+                    if keep_s:
+                        connection.recv(1)
                     if reset:
                         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -105,6 +109,7 @@ class DownloadTest(unittest.TestCase):
         self.assertEqual(self.fetch(answer(headers=S3)), CONTENT)
         self.assertIn("GET /models/model.pkl?X-Amz-Signature=secret HTTP/1.1\r\n", self.asked[0])
         self.assertIn("Accept-Encoding: identity\r\n", self.asked[0])
+        self.assertIn("Connection: close\r\n", self.asked[0])
         self.assertNotIn("Range:", self.asked[0])
 
     def test_empty_file_is_a_file(self) -> None:
@@ -126,6 +131,10 @@ class DownloadTest(unittest.TestCase):
         said = self.failure(answer(CONTENT[:HALF], length=len(CONTENT)))
         self.assertEqual(said, "the connection ended before everything was there")
 
+    def test_body_that_the_library_lets_pass_too_short_is_a_failure(self) -> None:
+        with mock.patch.object(download, "_to_the_end", return_value=[CONTENT[:HALF]]):
+            self.assertEqual(self.failure(answer()), "the connection ended before everything was there")
+
     def test_body_longer_than_announced_is_a_failure(self) -> None:
         for surplus in (1, 1000, len(CONTENT) - 10):
             with self.subTest(surplus):
@@ -133,7 +142,12 @@ class DownloadTest(unittest.TestCase):
                 self.assertEqual(said, "more came than its Content-Length announced")
 
     def test_body_of_a_server_that_keeps_the_connection_ends_at_its_length(self) -> None:
-        self.assertEqual(self.fetch(answer(headers={})), CONTENT)
+        self.serve(answer(headers={}), keep_s=20)
+        began = time.monotonic()
+        with self.downloading() as file:
+            transfer.answer_to(file.attempt)
+            self.assertEqual(file.finish().read_bytes(), CONTENT)
+        self.assertLess(time.monotonic() - began, 10)
 
     def test_body_with_another_md5_than_its_etag_is_a_failure(self) -> None:
         for headers in (S3, {"Content-MD5": "rL0Y20zC+Fzt72VPzMSk2A=="}):
@@ -255,6 +269,13 @@ class DownloadTest(unittest.TestCase):
             self.assertRaisesRegex(OSError, "No space left"),
         ):
             transfer.answer_to(file.attempt)
+
+    def test_disk_that_is_full_at_the_very_end_is_told_of(self) -> None:
+        self.serve(answer())
+        with self.downloading() as file:
+            part = mock.Mock(wraps=file._part, flush=mock.Mock(side_effect=OSError(28, "No space left on device")))
+            with mock.patch.object(file, "_part", part), self.assertRaisesRegex(OSError, "No space left"):
+                transfer.answer_to(file.attempt)
 
 
 if __name__ == "__main__":

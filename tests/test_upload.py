@@ -9,7 +9,7 @@ from unittest import mock
 import requests
 
 from numerai_predict import upload
-from numerai_predict.backoff import RequestFailed
+from numerai_predict.backoff import RequestFailed, TransientFailure
 from tests.servers import Answer, Request, serving
 
 CSV = b"id,prediction\r\n" + b"n0003aa52cab36c2,0.5\n" * 50_000 + b"\r\n--boundary--\r\n"
@@ -55,10 +55,16 @@ class PostTest(unittest.TestCase):
         self.assertEqual(self.post(Answer(403)).status_code, 403)
         self.assertEqual(len(self.server.requests), 1)
 
+    def test_web_page_is_never_taken_for_success(self) -> None:
+        page = Answer(200, b"<html>Log in</html>", {"Content-Type": "text/html; charset=utf-8"})
+        with self.assertRaisesRegex(TransientFailure, "^a web page came instead of S3's answer$"):
+            self.post(page)
+
     def test_redirect_of_the_same_request_is_followed_with_a_fresh_body(self) -> None:
         for status in (307, 308):
             with self.subTest(status):
                 self.server.requests.clear()
+                self.server.answers.clear()
                 self.server.queue("/elsewhere", Answer(204))
                 answers = Answer(status, headers={"Location": "/elsewhere"})
                 self.assertEqual(self.post(answers).status_code, 204)
@@ -84,7 +90,7 @@ class PostTest(unittest.TestCase):
             self.post(Answer(307))
 
     def test_redirect_that_gives_up_tls_is_not_followed(self) -> None:
-        answer = mock.Mock(status_code=307, headers={"Location": "http://bucket/"})
+        answer = mock.Mock(status_code=307, url="https://bucket/", headers={"Location": "http://bucket/"})
         without_tls = self.assertRaisesRegex(RequestFailed, "^it redirects to an address without TLS$")
         with mock.patch("requests.post", return_value=answer) as post, without_tls:
             upload.post("https://bucket/", FIELDS, self.open, "live_predictions-1.csv")
