@@ -19,7 +19,7 @@ GIT_REF := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/de
 BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help versions demo check lint format bench bench_images build build_shell test test_predict push_latest \
+.PHONY: help versions demo check lint format bench delivery bench_images build build_shell test test_predict push_latest \
   push_stable engine $(TAGS:%=build_%) $(TAGS:%=test_%) $(TAGS:%=push_latest_%) $(TAGS:%=push_stable_%)
 
 help: ## list the targets
@@ -52,6 +52,9 @@ format: $(VENV)/check.done ## format the code
 bench: $(VENV)/predict.done ## what predict.py, its confinement and a look into a large pickle cost
 	$(VENV)/predict/bin/python tests/bench.py
 	$(VENV)/predict/bin/python tests/bench_inspect.py
+
+delivery: $(VENV)/check.done ## print what becomes of every failure of a download and an upload
+	$(VENV)/check/bin/python -m tests.delivery
 
 build: $(TAGS:%=build_%) ## build every image
 

@@ -10,7 +10,7 @@ from tests.harness import ROOT
 TAGS = [folder.name.removeprefix("py").replace(".", "_") for folder in sorted(ROOT.glob("py3.*"))]
 TARGETS = {
     *("help", "versions", "lint", "format", "check", "demo", "bench", "bench_images", "build", "build_shell"),
-    *("test", "test_predict", "push_latest", "push_stable"),
+    *("delivery", "test", "test_predict", "push_latest", "push_stable"),
     *(f"{verb}_{tag}" for verb in ("build", "test", "push_latest", "push_stable") for tag in TAGS),
 }
 
