@@ -217,7 +217,7 @@ def get_data(dataset: str, output_dir: str) -> Path:
 
     What an earlier run downloaded is of another round and never read again. Raises Fault.
     """
-    if is_numerais(dataset):
+    if is_remote(dataset):
         logging.info("Downloading %s from Numerai", dataset)
         return datasets.download(dataset, Path(output_dir))
     path = Path(dataset)
@@ -228,7 +228,7 @@ def get_data(dataset: str, output_dir: str) -> Path:
     return path
 
 
-def is_numerais(dataset: str) -> bool:
+def is_remote(dataset: str) -> bool:
     """Whether it is the name of a dataset that Numerai has, and not a local file."""
     path = Path(dataset)
     return not path.is_absolute() and (datasets.is_stale(path) or not path.exists())
@@ -244,7 +244,7 @@ class LiveData:
         self._output_dir = args.output_dir
         self._report = report
         self._background = ThreadPoolExecutor(len(self._sources))
-        early = self._sources if is_numerais(args.dataset) else {}
+        early = self._sources if is_remote(args.dataset) else {}
         self._files = {
             need: self._background.submit(get_data, source, args.output_dir) for need, source in early.items()
         }

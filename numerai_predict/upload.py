@@ -43,7 +43,7 @@ class Form:
 
 def post(url: str, fields: Mapping[str, str], open_file: Callable[[], BinaryIO], file_name: str) -> "requests.Response":
     """Send the form once and return the answer, following redirects that ask for the same again. Raises
-    RequestFailed, and errors of requests.
+    TransientFailure, RequestFailed, and errors of requests.
     """
     import requests
 
@@ -58,7 +58,8 @@ def post(url: str, fields: Mapping[str, str], open_file: Callable[[], BinaryIO],
                 allow_redirects=False,  # requests would turn some into a GET, whose success says nothing.
             )
         if response.status_code not in (307, 308):
-            if response.headers.get("Content-Type", "").startswith("text/html"):  # S3 answers with XML, or nothing.
+            is_page = response.headers.get("Content-Type", "").startswith("text/html")
+            if response.status_code == 200 and is_page:  # S3 answers success with XML, or with nothing.
                 raise TransientFailure("a web page came instead of S3's answer")
             return response
         transfer.refuse_to_give_up_tls(response)

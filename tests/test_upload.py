@@ -52,7 +52,8 @@ class PostTest(unittest.TestCase):
         self.assertIn(b"\r\nContent-Type: text/csv\r\n\r\n" + CSV + b"\r\n--", request.body)
 
     def test_refusal_is_returned_as_it_is(self) -> None:
-        self.assertEqual(self.post(Answer(403)).status_code, 403)
+        page = {"Content-Type": "text/html"}
+        self.assertEqual(self.post(Answer(403, b"<html>", page)).status_code, 403)
         self.assertEqual(len(self.server.requests), 1)
 
     def test_web_page_is_never_taken_for_success(self) -> None:
