@@ -32,7 +32,8 @@ from numerai_predict.findings import Findings
 from numerai_predict.formats import PickleFacts, look, sha256
 from numerai_predict.prognosis import before_loading, expected, warnings
 from numerai_predict.quarters import NoRoomError
-from numerai_predict.report import RunReport, hide_queries, without_query
+from numerai_predict.redaction import DiscreetFormatter, hide_queries, without, without_query
+from numerai_predict.report import RunReport
 from numerai_predict.sandbox import PROMISES, Limits, Outcome, Stop, run_limited
 from numerai_predict.signals import ending_on_signals, undisturbed
 from numerai_predict.summary import explain, git_ref, reproduce_command, summarize
@@ -173,7 +174,7 @@ def deliver(csv: bytes, args: argparse.Namespace, report: RunReport) -> None:
 def conclude(args: argparse.Namespace, report: RunReport, fault: Fault | None) -> int:
     """Explain how the run ended, write the report, and return the exit status."""
     if fault:
-        fault.message = secrecy.without(arguments.secrets_of(args), fault.message)
+        fault.message = without(arguments.secrets_of(args), fault.message)
         report.note_fault(fault)
     if args.report:
         try:
@@ -604,7 +605,7 @@ def note_confinement(outcome: Outcome, exposed: str, report: RunReport) -> None:
 def set_up_logging(args: argparse.Namespace) -> None:
     """Log to stderr, without what is secret: libraries quote whole URLs."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(secrecy.DiscreetFormatter(arguments.secrets_of(args)))
+    handler.setFormatter(DiscreetFormatter(arguments.secrets_of(args)))
     logging.basicConfig(level=logging.DEBUG if args.debug else logging.INFO, handlers=[handler])
     logging.getLogger("urllib3").setLevel(logging.WARNING)
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 from numerai_predict.faults import Code, Fault
-from numerai_predict.secrecy import SHORTEST_SECRET
+from numerai_predict.redaction import SHORTEST_SECRET
 
 DATASET = "v5.3/live.parquet"
 BENCHMARKS = "v5.3/live_benchmark_models.parquet"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from numerai_predict.faults import Code, Fault
-from numerai_predict.report import hide_queries
+from numerai_predict.redaction import hide_queries
 
 ROOT = Path(__file__).resolve().parent.parent
 # A live file is some 10 MB.

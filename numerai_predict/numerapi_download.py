@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from numerai_predict import secrecy, transfer
 from numerai_predict.arguments import is_url
 from numerai_predict.backoff import RequestFailed, TransientFailure, keep_trying
-from numerai_predict.report import hide_queries
+from numerai_predict.redaction import DiscreetFormatter, hide_queries
 
 if TYPE_CHECKING:
     import requests
@@ -124,7 +124,7 @@ def outcome(name: str, target: Path, until: float) -> dict[str, Any]:
 def set_up_logging(name: str) -> None:
     """Log to stderr, with the dataset's name, as another download may run beside; what numerapi logs, we say."""
     handler = logging.StreamHandler()
-    handler.setFormatter(secrecy.DiscreetFormatter(about=f"{name}: "))
+    handler.setFormatter(DiscreetFormatter(about=f"{name}: "))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("numerapi").setLevel(logging.CRITICAL)
 

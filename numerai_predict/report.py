@@ -2,12 +2,10 @@
 
 import json
 import os
-import re
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from numerai_predict.faults import Fault
 
@@ -54,17 +52,6 @@ class RunReport:
         except BaseException:
             os.unlink(temporary)
             raise
-
-
-def without_query(url: str) -> str:
-    """A URL that can be shown: presigned ones carry their signature in the query, some a password before the host."""
-    parts = urlsplit(url)
-    return parts._replace(query="", fragment="", netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def hide_queries(text: str) -> str:
-    """The text with the query of every URL left out: other people's error messages quote whole URLs."""
-    return re.sub(r"\?[\w%][^\s'\"<>)]*", "?…", text)
 
 
 def _umask() -> int:

@@ -1,41 +1,16 @@
-"""Keeps what the runtime was told in secret from its log, and from every process that it or they start."""
+"""Keeps what the runtime was told in secret from every process that it starts, and from those they start."""
 
 import ctypes
-import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from numerai_predict import linux
-from numerai_predict.report import hide_queries
 
 PROC = Path("/proc")
-# What is shorter is no signature, and may stand in any command line.
-SHORTEST_SECRET = 8
 # Fields of /proc/PID/stat, counted from 0 behind the name: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 PARENT, ARG_START, ARG_END, ENV_START, ENV_END = 1, 45, 46, 47, 48
-
-
-def without(secrets: Sequence[str], text: str) -> str:
-    """The text without those of the secrets that are long enough to be some: servers quote what they were asked."""
-    for secret in secrets:
-        text = text.replace(secret, "…") if len(secret) >= SHORTEST_SECRET else text
-    return text
-
-
-class DiscreetFormatter(logging.Formatter):
-    """Lines of the log without the query of any URL, which libraries quote, and without the secrets; `about` begins
-    each line's message.
-    """
-
-    def __init__(self, secrets: Sequence[str] = (), about: str = "") -> None:
-        super().__init__(f"%(asctime)s %(levelname)s {about.replace('%', '%%')}%(message)s")
-        self._secrets = secrets
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line, or lines if there is a traceback."""
-        return without(self._secrets, hide_queries(super().format(record)))
 
 
 def hide(secrets: Sequence[str]) -> str:

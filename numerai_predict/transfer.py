@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from numerai_predict import s3
 from numerai_predict.backoff import RequestFailed, TransientFailure
-from numerai_predict.report import hide_queries
+from numerai_predict.redaction import hide_queries
 
 if TYPE_CHECKING:
     import requests

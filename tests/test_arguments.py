@@ -136,3 +136,13 @@ class SecretsTest(unittest.TestCase):
     def test_paths_and_what_is_too_short_are_no_secrets(self) -> None:
         argv = ["--model", "/tmp/model.pkl?version=1234567", "--post_url", "http://host/?v=1", "--post_data", "a=b"]
         self.assertEqual(arguments.secrets_in(argv), [])
+
+    def test_secrets_are_the_values_of_queries_and_form_but_for_its_key(self) -> None:
+        form = {"key": "predictions.csv", "policy": "eyJ==", "x-amz-signature": "5ec2e7"}
+        url = "https://host/model.pkl?X-Amz-Credential=AK%2F2026&X-Amz-Signature=abc"
+        words = ["--model", url, "--post_url", "https://host/?token=t0ken", "--post_data", urlencode(form)]
+        secrets = arguments.secrets_of(arguments.parse([*words, "--output_dir", "/"]))
+        self.assertEqual(secrets, ["AK/2026", "abc", "t0ken", "eyJ==", "5ec2e7"])
+
+    def test_secrets_of_a_run_on_local_files_are_none(self) -> None:
+        self.assertEqual(arguments.secrets_of(arguments.parse(["--model", "model.pkl", "--output_dir", "/"])), [])

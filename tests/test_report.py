@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 from numerai_predict.faults import Code, Fault
-from numerai_predict.report import RunReport, hide_queries, without_query
+from numerai_predict.report import RunReport
 
 FIELDS = ["schema", "status", "fault", "runtime", "model", "data", "predictions", "usage", "delivery"]
 
@@ -102,23 +102,3 @@ class WriteTest(unittest.TestCase):
         finally:
             os.chdir(before)
         self.assertEqual(json.loads(self.path.read_text())["schema"], 1)
-
-
-class WithoutQueryTest(unittest.TestCase):
-    def test_hide_queries_leaves_the_rest_of_a_message(self) -> None:
-        said = "HTTPConnectionPool(host='s3'): refused /b/m.pkl?X-Amz-Signature=5ec2e7&b=c (Caused by 'x?y=5ec2e7')"
-        self.assertEqual(hide_queries(said), "HTTPConnectionPool(host='s3'): refused /b/m.pkl?… (Caused by 'x?…')")
-
-    def test_without_query_strips_whatever_may_be_a_secret(self) -> None:
-        shown = {
-            "https://b.s3.amazonaws.com/m.pkl?X-Amz-Signature=s": "https://b.s3.amazonaws.com/m.pkl",
-            "https://host/m.pkl#s": "https://host/m.pkl",
-            "https://user:s@host:9000/m.pkl?s#s": "https://host:9000/m.pkl",
-            "https://u@s:s@host/": "https://host/",
-            "http://host": "http://host",
-            "http://host?s": "http://host",
-            "https://host/a%20b.pkl?s?s": "https://host/a%20b.pkl",
-        }
-        for url, expected in shown.items():
-            with self.subTest(url=url):
-                self.assertEqual(without_query(url), expected)
