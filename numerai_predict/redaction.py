@@ -22,7 +22,7 @@ def hide_queries(text: str) -> str:
 
 def without(secrets: Sequence[str], text: str) -> str:
     """The text without those of the secrets that are long enough to be some: servers quote what they were asked."""
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):  # One may be a part of another.
         text = text.replace(secret, "…") if len(secret) >= SHORTEST_SECRET else text
     return text
 

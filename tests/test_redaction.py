@@ -37,6 +37,9 @@ class WithoutTest(unittest.TestCase):
     def test_secrets_are_left_out_wherever_they_stand(self) -> None:
         self.assertEqual(without([SECRET, "policy=="], f"No to {SECRET}, policy=={SECRET}"), "No to …, ……")
 
+    def test_secret_within_another_leaves_nothing_of_that_one(self) -> None:
+        self.assertEqual(without([SECRET, f"AK/{SECRET}/2026"], f"No to AK/{SECRET}/2026, {SECRET}"), "No to …, …")
+
     def test_text_too_short_to_be_a_secret_stays(self) -> None:
         self.assertEqual(without(["key", ""], "No such key"), "No such key")
 
