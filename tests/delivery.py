@@ -477,9 +477,10 @@ UPLOADS = (
         max_bytes=1000,
     ),
     Upload(
-        "a refusal that quotes the form",
-        failed(UPLOAD_FAILED),
+        "a 503 and a refusal that quote the form",
+        failed(UPLOAD_FAILED, 2, "up to 0.5 s"),
         "None of its fields is shown.",
+        (Echo(503),),
         then=Echo(403),
         says="HTTP status 403",
     ),

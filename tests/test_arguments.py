@@ -145,4 +145,5 @@ class SecretsTest(unittest.TestCase):
         self.assertEqual(secrets, ["AK/2026", "abc", "t0ken", "eyJ==", "5ec2e7"])
 
     def test_secrets_of_a_run_on_local_files_are_none(self) -> None:
-        self.assertEqual(arguments.secrets_of(arguments.parse(["--model", "model.pkl", "--output_dir", "/"])), [])
+        argv = ["--model", "/tmp/model.pkl?version=1234567", "--output_dir", "/"]
+        self.assertEqual(arguments.secrets_of(arguments.parse(argv)), [])
