@@ -16,9 +16,10 @@ KMS = ("aws:kms", "aws:kms:dsse")
 
 
 def error_in(body: str) -> str:
-    """`AccessDenied: Request has expired`: code and message of S3's XML; empty if it is something else."""
+    """`AccessDenied: Request has expired`: code and message of S3's XML in one line; empty if it is something else."""
     found = [re.search(f"<{tag}>([^<]+)</{tag}>", body) for tag in ("Code", "Message")]
-    return html.unescape(": ".join(match[1] for match in found if match))
+    said = html.unescape(": ".join(match[1] for match in found if match))
+    return " ".join(said.split())
 
 
 def md5_in(headers: Mapping[str, str]) -> str | None:

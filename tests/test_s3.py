@@ -18,6 +18,10 @@ class ErrorTest(unittest.TestCase):
         self.assertEqual(s3.error_in(body), 'AccessDenied: No "key"')
         self.assertEqual(s3.error_in("<Error><Code>SlowDown</Code><Message></Message></Error>"), "SlowDown")
 
+    def test_message_of_several_lines_becomes_one(self) -> None:
+        body = "<Error><Code>AccessDenied</Code><Message>\n  No\r\nto you&#10;</Message></Error>"
+        self.assertEqual(s3.error_in(body), "AccessDenied: No to you")
+
     def test_error_of_anything_else_is_empty(self) -> None:
         for body in ("", "<html><body>Bad gateway</body></html>", "{}"):
             self.assertEqual(s3.error_in(body), "")
