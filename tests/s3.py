@@ -169,10 +169,10 @@ class Cluster:
         monitors = str(self.folder / "monmap")
 
         self.run("monmaptool", "--create", "--fsid", cluster_id, "--addv", "a", f"[{monitor}]", monitors)
-        self.run("ceph-mon", "--mkfs", "--id", "a", "--monmap", monitors)
+        self.run("ceph-mon", "--foreground", "--mkfs", "--id", "a", "--monmap", monitors)
         self._serve("ceph-mon", "--id", "a")
         self.run("ceph", "osd", "new", osd_id)
-        self.run("ceph-osd", "--mkfs", "--id", "0", "--osd-uuid", osd_id)
+        self.run("ceph-osd", "--foreground", "--mkfs", "--id", "0", "--osd-uuid", osd_id)
         self._serve("ceph-osd", "--id", "0")
         keys = (f"--access-key={access_key}", f"--secret-key={secret_key}")
         self.run("radosgw-admin", "user", "create", "--uid=tests", "--display-name=tests", *keys)
