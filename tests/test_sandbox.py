@@ -117,7 +117,7 @@ class TestRunLimited(unittest.TestCase):
             print(child, flush=True)
             time.sleep(600)
             """,
-            Limits(wall_s=1.5),
+            Limits(wall_s=4),
         )
         self.assertIs(outcome.stopped, Stop.TIME)
         self.assertLess(time.monotonic() - began, 30)
