@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import unittest
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from unittest import mock
@@ -469,20 +469,20 @@ class RgwLifeTest(unittest.TestCase):
         """The programs that run with this test's folder in their command line."""
         return {command[0] for command in command_lines() if any(str(self.folder) in word for word in command)}
 
+    def assert_ends(self, lasts: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 10
+        while lasts() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertFalse(lasts())
+
     def assert_no_servers(self) -> None:
         # The monitor tries what it is told in children of its own, which end by themselves some milliseconds later.
-        deadline = time.monotonic() + 10
-        while self.servers() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertEqual(self.servers(), set())
+        self.assert_ends(self.servers)
 
     def assert_all_gone(self, endpoint: str) -> None:
         self.assert_no_servers()
         # A killed process loses its command line first, its port a little later.
-        deadline = time.monotonic() + 10
-        while listens(endpoint) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertFalse(listens(endpoint))
+        self.assert_ends(lambda: listens(endpoint))
 
     def test_process_ended_servers_and_files_gone(self) -> None:
         with self.sharing_process() as (_, endpoint):
