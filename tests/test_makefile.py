@@ -10,8 +10,8 @@ from tests.harness import ROOT
 TAGS = [folder.name.removeprefix("py").replace(".", "_") for folder in sorted(ROOT.glob("py3.*"))]
 TARGETS = {
     *("help", "versions", "lint", "format", "check", "demo", "bench", "bench_images", "build", "build_shell"),
-    *("delivery", "test", "test_predict", "push_latest", "push_stable"),
-    *(f"{verb}_{tag}" for verb in ("build", "test", "push_latest", "push_stable") for tag in TAGS),
+    *("delivery", "test", "test_predict", "push_latest", "push_stable", "push_shell", "promote"),
+    *(f"{verb}_{tag}" for verb in ("build", "test", "push_latest", "push_stable", "promote") for tag in TAGS),
 }
 
 
@@ -54,3 +54,11 @@ class MakefileTest(unittest.TestCase):
         self.assertEqual("latest", pushed[0])
         stable = make("--dry-run", "push_stable_3_11").stdout
         self.assertIn("push ghcr.io/numerai/numerai_predict_py_3_11:stable\n", stable)
+
+    def test_promote_copies_what_was_pushed_for_this_commit_and_builds_nothing(self) -> None:
+        pushed = make("--dry-run", "push_latest_3_11").stdout.split()[-1]
+        done = make("--dry-run", "promote_3_11")
+        self.assertEqual(
+            [f"docker://{pushed}", "docker://ghcr.io/numerai/numerai_predict_py_3_11:stable"], done.stdout.split()[-2:]
+        )
+        self.assertNotIn("build", done.stdout)
