@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 LIVE = TESTS / "data/live.parquet"
 BENCHMARKS = TESTS / "data/live_benchmark_models.parquet"
+# The Pythons that there are folders of, the oldest first.
+VERSIONS = [f"3.{minor}" for minor in sorted(int(folder.suffix[1:]) for folder in ROOT.glob("py3.*"))]
 PYTHON_TAG = f"{sys.version_info.major}_{sys.version_info.minor}"
 MODEL = TESTS / f"models/model_{PYTHON_TAG}.pkl"
 LEGACY_MODEL = TESTS / f"models/model_{PYTHON_TAG}_legacy.pkl"

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 if sys.version_info >= (3, 11):
@@ -16,22 +15,22 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-TESTS = Path(__file__).resolve().parent
-ROOT = TESTS.parent
+from tests.harness import ROOT, TESTS, VERSIONS
 
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 GPU_PACKAGES = re.compile(r"nvidia-(?!ml-py$)|cuda-|triton$|.*-cu\d+$")  # nvidia-ml-py only asks the driver
 NEWEST_GLIBC = 36  # 2.36 is that of Debian 12, which the images stand on
 
-ALL = ("3.10", "3.11", "3.12", "3.13")
+# The versions that the table has packages of; the column of one that the platform does not have yet is empty.
+PLATFORM = ("3.10", "3.11", "3.12", "3.13")
 
 # What the platform lists and we leave out: the reason, the versions, the packages.
 LEFT_OUT = (
     ("GPU only", ("3.11", "3.12", "3.13"), "nvidia-*-cu12 triton"),
     ("GPU only", ("3.13",), "cuda-*"),
-    ("not installed on Linux", ALL, "colorama"),
+    ("not installed on Linux", PLATFORM, "colorama"),
     ("not installed on Linux", ("3.10",), "appnope pywin32 pywinpty"),
-    ("cannot be imported under TensorFlow 2.16 or newer", ALL, "tensorflow-estimator"),
+    ("cannot be imported under TensorFlow 2.16 or newer", PLATFORM, "tensorflow-estimator"),
     ("reads gs:// addresses; TensorFlow asks for it below 3.12 only", ("3.12",), "tensorflow-io-gcs-filesystem"),
     ("a linter", ("3.13",), "ruff"),
     ("type stubs", ("3.10",), "types-python-dateutil"),
@@ -53,7 +52,7 @@ IN_PICKLES = {
 # Where we take another version all the same: the reason, the versions, the package, our version.
 OTHER_VERSION = (
     ("3.x reads pickles of 2.x, 2.x not all of 3.x", ("3.10", "3.11", "3.12"), "cloudpickle", "3.1.2"),
-    ("one build for all, without CUDA; reads older tensors", ALL, "torch", "2.13.0+cpu"),
+    ("one build for all, without CUDA; reads older tensors", VERSIONS, "torch", "2.13.0+cpu"),
     ("1.1.0 cannot unpickle with torch 2.6 or newer", ("3.10", "3.11", "3.12"), "skorch", "1.2.0"),
     ("0.1.11 cannot be imported with this torch", ("3.10",), "tabpfn", "2.1.0"),
     ("0.4.11 comes without a jaxlib and cannot be imported", ("3.10",), "jax", "0.4.30"),
@@ -61,7 +60,7 @@ OTHER_VERSION = (
 )
 
 # Built without CUDA under another name; no build of xgboost-cpu is as old as the xgboost of 3.10.
-CPU_TWINS = {"tensorflow": ALL, "xgboost": ("3.11", "3.12", "3.13")}
+CPU_TWINS = {"tensorflow": ("3.10", "3.11", "3.12", "3.13"), "xgboost": ("3.11", "3.12", "3.13")}
 
 # Packages that no wheel exists of.
 SOURCE_ONLY: frozenset[str] = frozenset()
@@ -98,7 +97,7 @@ def read(version: str) -> Folder:
     folder = ROOT / f"py{version}"
     packages = tomllib.loads((folder / "poetry.lock").read_text())["package"]
     with (TESTS / "platform-packages.csv").open() as table:
-        platform = {row["package"]: row[version] for row in csv.DictReader(table) if row[version]}
+        platform = {row["package"]: row[version] for row in csv.DictReader(table) if row.get(version)}
     requirements = {}
     for line in (folder / "requirements.txt").read_text().splitlines():
         if not line.startswith("#"):
@@ -209,11 +208,10 @@ class PlatformTest(FolderTest):
     def test_table_of_the_platform_has_a_column_for_each_folder(self) -> None:
         with (TESTS / "platform-packages.csv").open() as table:
             columns = next(csv.reader(table))
-        self.assertEqual(columns, ["package", *ALL])
-        self.assertEqual(sorted(folder.name for folder in ROOT.glob("py3.*")), [f"py{version}" for version in ALL])
+        self.assertEqual(columns, ["package", *VERSIONS])
 
     def test_package_of_the_platform_is_in_the_lock(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             folder = read(version)
             with self.subTest(version=version):
                 self.fail_with(
@@ -224,7 +222,7 @@ class PlatformTest(FolderTest):
                 )
 
     def test_package_of_the_platform_in_the_lock_is_not_older(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             folder = read(version)
             with self.subTest(version=version):
                 self.fail_with(
@@ -234,7 +232,7 @@ class PlatformTest(FolderTest):
                 )
 
     def test_package_left_out_is_one_of_the_platform_and_not_in_the_lock(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             for pattern in left_out(version):
                 with self.subTest(version=version, pattern=pattern):
                     matching = [name for name in read(version).platform if fnmatchcase(name, pattern)]
@@ -244,7 +242,7 @@ class PlatformTest(FolderTest):
                     )
 
     def test_package_in_pickles_has_the_version_of_the_platform(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             folder = read(version)
             expected = {name: theirs for name, theirs in folder.platform.items() if name in IN_PICKLES}
             expected.update(other_versions(version))
@@ -259,7 +257,7 @@ class PlatformTest(FolderTest):
                 )
 
     def test_package_of_another_version_differs_from_the_platform(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             with self.subTest(version=version):
                 theirs = read(version).platform
                 self.fail_with(
@@ -269,13 +267,13 @@ class PlatformTest(FolderTest):
                 )
 
     def test_packages_in_pickles_are_the_platforms(self) -> None:
-        known = {package for version in ALL for package in read(version).platform}
+        known = {package for version in VERSIONS for package in read(version).platform}
         self.assertEqual(IN_PICKLES - known, set())
 
 
 class LockTest(FolderTest):
     def test_cpu_twin_is_in_the_lock_beside_its_original(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             lock = read(version).lock
             twins = {name.removesuffix("-cpu") for name in lock if name.endswith("-cpu")}
             with self.subTest(version=version):
@@ -293,14 +291,14 @@ class LockTest(FolderTest):
                 )
 
     def test_lock_holds_no_gpu_package(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             with self.subTest(version=version):
                 lock = read(version).lock
                 self.fail_with(f"{name}: needs a GPU" for name in lock if GPU_PACKAGES.match(name))
                 self.assertIn("+cpu", lock["torch"].version)
 
     def test_lock_takes_torch_alone_from_the_index_without_cuda(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             folder = read(version)
             with self.subTest(version=version):
                 [index] = folder.pyproject["tool"]["poetry"]["source"]
@@ -311,7 +309,7 @@ class LockTest(FolderTest):
                 self.assertEqual(elsewhere, {"torch": reference})
 
     def test_file_in_the_lock_has_a_sha256(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             with self.subTest(version=version):
                 lock = read(version).lock.values()
                 self.fail_with(
@@ -322,7 +320,7 @@ class LockTest(FolderTest):
                 )
 
     def test_package_in_the_lock_has_a_wheel_for_linux(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             with self.subTest(version=version):
                 without = {
                     name
@@ -334,7 +332,7 @@ class LockTest(FolderTest):
                 self.assertEqual(SOURCE_ONLY - without, set(), "these have wheels by now")
 
     def test_direct_dependency_is_in_the_lock(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             folder = read(version)
             with self.subTest(version=version):
                 self.fail_with(
@@ -346,7 +344,7 @@ class LockTest(FolderTest):
 
 class RequirementsTest(FolderTest):
     def test_requirements_pin_what_the_lock_holds(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             folder = read(version)
             # Not +cpu: macOS has no such build, and pip users name the index of their own.
             locked = {name: package.version.partition("+")[0] for name, package in folder.lock.items()}
@@ -359,7 +357,7 @@ class RequirementsTest(FolderTest):
                 )
 
     def test_requirements_install_no_gpu_package_on_linux(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             folder = read(version)
             with self.subTest(version=version):
                 self.fail_with(
@@ -369,7 +367,7 @@ class RequirementsTest(FolderTest):
                 )
 
     def test_requirements_keep_the_markers_of_direct_dependencies(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             folder = read(version)
             with self.subTest(version=version):
                 self.fail_with(
@@ -379,7 +377,7 @@ class RequirementsTest(FolderTest):
                 )
 
     def test_requirements_without_a_marker_in_pyproject_install_on_every_machine(self) -> None:
-        for version in ALL:
+        for version in VERSIONS:
             folder = read(version)
             always = ("", f'python_version == "{version}"')
             with self.subTest(version=version):

@@ -17,12 +17,11 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from tests.harness import ROOT
+from tests.harness import ROOT, VERSIONS
 from tests.test_makefile import TAGS, TARGETS
 
 GITHUB = ROOT / ".github"
 FILES = sorted(GITHUB.glob("workflows/*")) + sorted(GITHUB.glob("actions/*/action.yaml"))
-VERSIONS = [tag.replace("_", ".") for tag in TAGS]
 EVENT = {
     "github.token": "TOKEN",
     "github.actor": "somebody",
