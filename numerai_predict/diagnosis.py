@@ -254,13 +254,22 @@ def _incompatible(raised: _Raised, library: str) -> Fault:
     return Fault(Code.INCOMPATIBLE_LIBRARY, message, hint)
 
 
+# What the unpickler says of a name that its module lacks: before Python 3.14, since, and since of a dotted name.
+_NO_SUCH_NAME = (
+    r"Can't get attribute '(?P<name>.+?)' on <module '(?P<module>[^']+)'",
+    r"^module '(?P<module>[^']+)' has no attribute '(?P<name>[^']+)'",
+    r"Can't resolve path '(?P<name>[^']+)' on module '(?P<module>[^']+)'",
+)
+
+
 def _missing_attribute(raised: _Raised, facts: PickleFacts) -> Fault | None:
-    found = re.search(r"Can't get attribute '(.+?)' on <module '([^']+)'", raised.message)
     if "ImportError" in raised.kinds and raised.name and "cannot import name" in raised.message:
         return _incompatible(raised, raised.name.partition(".")[0])
-    if not found:
+    tried = (re.search(pattern, raised.message) for pattern in _NO_SUCH_NAME)
+    found = next(filter(None, tried), None)
+    if not found or raised.where:  # The model's own code may miss a name as well.
         return None
-    name, module = found.groups()
+    name, module = found["name"], found["module"]
     if module == "__main__":
         return Fault(
             Code.MISSING_ATTRIBUTE,

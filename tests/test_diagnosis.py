@@ -408,19 +408,29 @@ class RaisedTest(DiagnosisTestCase):
         )
 
     def test_raised_by_a_function_of_the_writers_script_advises_cloudpickle(self) -> None:
-        for module in (
-            "<module '__main__' from '/predict.py'>",
-            "<module '__main__'>",
-            "<module '__main__' (built-in)>",
+        for message in (
+            "Can't get attribute 'predict' on <module '__main__' from '/predict.py'>",
+            "Can't get attribute 'predict' on <module '__main__'>",
+            "Can't get attribute 'predict' on <module '__main__' (built-in)>",
+            "module '__main__' has no attribute 'predict'",  # Python 3.14
         ):  # 29
-            with self.subTest(module=module):
-                outcome = raised("loading", "AttributeError", f"Can't get attribute 'predict' on {module}")
+            with self.subTest(message=message):
+                outcome = raised("loading", "AttributeError", message)
                 fault = self.check(Code.MISSING_ATTRIBUTE, outcome, "'predict'", "__main__")
                 self.assertIn("cloudpickle.dump", fault.hint)
 
     def test_raised_by_a_missing_name_of_the_standard_library_is_a_missing_attribute(self) -> None:
-        outcome = raised("loading", "AttributeError", "Can't get attribute 'gone' on <module 'functools' from '/x.py'>")
-        self.check(Code.MISSING_ATTRIBUTE, outcome, "'gone'", "'functools'")
+        for message in (
+            "Can't get attribute 'gone.by' on <module 'functools' from '/x.py'>",
+            "Can't resolve path 'gone.by' on module 'functools'",  # Python 3.14
+        ):
+            with self.subTest(message=message):
+                outcome = raised("loading", "AttributeError", message)
+                self.check(Code.MISSING_ATTRIBUTE, outcome, "'gone.by'", "'functools'")
+
+    def test_raised_by_the_models_own_code_that_misses_a_name_is_no_missing_attribute(self) -> None:
+        outcome = raised("loading", "AttributeError", "module 'functools' has no attribute 'gone'", where=WHERE)
+        self.check(Code.LOAD_FAILED, outcome, "'gone'")
 
     def test_raised_by_a_pickle_that_ends_early_is_truncated(self) -> None:
         for kind, message, bases in (
