@@ -20,7 +20,7 @@ from numerai_predict.findings import Findings
 from numerai_predict.inert import trace
 from numerai_predict.pickles import inspect
 from tests.harness import ROOT, PredictTestCase, Run
-from tests.writers import CLOUDPICKLES, OWN, TRAPS, Sample, corpus, interpreters
+from tests.writers import OWN, TRAPS, Sample, cloudpickles, corpus, interpreters
 
 IMAGES = {folder.name.removeprefix("py") for folder in ROOT.glob("py3.*")}
 # Versions whose compilers write the same for many small functions.
@@ -214,7 +214,7 @@ class RunTest(unittest.TestCase):
 
     def test_model_of_this_python_runs_whichever_cloudpickle_wrote_it(self) -> None:
         own = [run for sample, run in self.runs.items() if sample.python == OWN]
-        self.assertEqual(len(CLOUDPICKLES), len(own))
+        self.assertEqual(len(cloudpickles(OWN)), len(own))
         for run in own:
             self.assertEqual((0, None, 1), (run.status, run.code, len(run.csvs)), run.stderr)
             self.assertEqual([OWN], run.report["model"]["python"])

@@ -150,7 +150,8 @@ class StandinTest(unittest.TestCase):
 
             return inner
 
-        self.assertEqual({"outer", "inner", "<lambda>"}, {code.name for code in trace_bytes(by_value(outer)).codes})
+        found = {code.name for code in trace_bytes(by_value(outer)).codes}
+        self.assertEqual({"outer", "inner", "<lambda>"}, found - {"__annotate__"})  # Python 3.14 has one per function.
 
     def test_code_in_a_pickle_of_dill_is_found(self) -> None:
         dill = types.ModuleType("dill._dill")

@@ -32,6 +32,7 @@ from numerai_predict.channel import ProtocolError
 from numerai_predict.faults import Code, Fault
 from numerai_predict.findings import THIS_PYTHON
 from numerai_predict.report import RunReport
+from tests.corpus.hostile import BOMBS
 from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, TESTS, PredictTestCase, Run
 from tests.servers import Answer, serving
 
@@ -340,7 +341,7 @@ class TestInspect(PredictTestCase):
 
     def test_pickle_that_takes_too_long_is_stopped_at_the_time_limit(self) -> None:
         path = self.folder / "model.pkl"
-        path.write_bytes(b"\x80\x04}N" + b"2\x86" * 60 + b"Ns.")  # The hash of a tuple of tuples of tuples …
+        path.write_bytes(BOMBS["timeout"])
         run = self.inspect(path, "--time_limit", "2")
         self.assertEqual((1, "timeout"), (run.status, run.code), run.stderr)
         self.assertIn("while inspecting", run.stderr)

