@@ -23,22 +23,25 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
-from numerai_predict import answers, arguments, backoff, datasets, download, s3, secrecy, transfer
-from numerai_predict.backoff import RequestFailed
-from numerai_predict.channel import ChildChannel, Message, ProtocolError
-from numerai_predict.diagnosis import diagnose, other_file, too_slow_for_one_cpu
+from numerai_predict.cli import arguments
+from numerai_predict.diagnosis.outcome import diagnose, other_file, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
-from numerai_predict.findings import Findings
-from numerai_predict.formats import PickleFacts, look, sha256
-from numerai_predict.prognosis import before_loading, expected, warnings
-from numerai_predict.quarters import NoRoomError
+from numerai_predict.inspection.file_type import PickleFacts, look, sha256
+from numerai_predict.inspection.findings import Findings
+from numerai_predict.inspection.preflight import before_loading, expected, warnings
 from numerai_predict.redaction import DiscreetFormatter, hide_queries, without, without_query
-from numerai_predict.report import RunReport
-from numerai_predict.sandbox import PROMISES, Limits, Outcome, Stop, run_limited
-from numerai_predict.signals import ending_on_signals, undisturbed
-from numerai_predict.summary import explain, git_ref, reproduce_command, summarize
-from numerai_predict.upload import post
-from numerai_predict.verdict import describe_inspection
+from numerai_predict.report.inspection_text import describe_inspection
+from numerai_predict.report.run_report import RunReport
+from numerai_predict.report.summary import explain, git_ref, reproduce_command, summarize
+from numerai_predict.runner import answer_schema
+from numerai_predict.sandbox import hide_parent
+from numerai_predict.sandbox.channel import ChildChannel, Message, ProtocolError
+from numerai_predict.sandbox.signals import ending_on_signals, undisturbed
+from numerai_predict.sandbox.supervisor import PROMISES, Limits, Outcome, Stop, run_limited
+from numerai_predict.sandbox.workspace import NoWorkspaceError
+from numerai_predict.transfer import datasets, download, http, retry, s3
+from numerai_predict.transfer.retry import RequestFailed
+from numerai_predict.transfer.upload import post
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
 
 def run(args: argparse.Namespace, report: RunReport) -> None:
     """Fetch, run in the child, check, deliver; fills the report on the way and raises Fault where the way ends."""
-    exposed = secrecy.hide(arguments.secrets_in(sys.argv[1:]))
+    exposed = hide_parent.hide(arguments.secrets_in(sys.argv[1:]))
     with LiveData(args, report) as data, ModelFile(args, report) as model:
 
         def provide(need: str) -> Path:
@@ -99,7 +102,7 @@ def run(args: argparse.Namespace, report: RunReport) -> None:
 
         logging.info("Starting the model's process")
         outcome = run_child(PREDICT, args.time_limit, args.memory_limit, provide, model.hear)
-    if outcome.answer is not None and (refusal := answers.refusal(outcome.answer, outcome.payload)):
+    if outcome.answer is not None and (refusal := answer_schema.refusal(outcome.answer, outcome.payload)):
         outcome = dataclasses.replace(outcome, stopped=Stop.HANDOVER, refusal=refusal, answer=None, payload=b"")
     note_usage(outcome, report)
     note_outcome(outcome, report)
@@ -115,7 +118,7 @@ def run(args: argparse.Namespace, report: RunReport) -> None:
 
 def inspect(args: argparse.Namespace, report: RunReport) -> None:
     """Only look into the pickle, in the child as well; raises Fault if this image cannot be expected to run it."""
-    secrecy.hide(arguments.secrets_in(sys.argv[1:]))
+    hide_parent.hide(arguments.secrets_in(sys.argv[1:]))
     with ModelFile(args, report) as model:
         time_limit = min(args.time_limit or INSPECT_TIME_LIMIT_S, INSPECT_TIME_LIMIT_S)
         outcome = run_child(INSPECT, time_limit, args.memory_limit, lambda _: model.fetch(), model.hear)
@@ -137,7 +140,7 @@ def run_child(
     limits = Limits(wall_s=time_limit or None, memory_bytes=memory_limit or None)
     try:
         return run_limited([sys.executable, os.path.abspath(__file__), mode], limits, provide, hear)
-    except NoRoomError as error:
+    except NoWorkspaceError as error:
         message = f"There is no place for the model's temporary folder: {error}."
         raise Fault(Code.OUTPUT_NOT_WRITTEN, message, "In a read-only container, add --tmpfs /tmp.") from error
 
@@ -197,16 +200,16 @@ def conclude(args: argparse.Namespace, report: RunReport, fault: Fault | None) -
 
 def get_model(model: str, output_dir: Path) -> Path:
     """The model as a local file: the path given, or what the URL holds, downloaded to `output_dir`. Raises Fault."""
-    if not arguments.is_url(model):
+    if not http.is_url(model):
         return Path(model)
     shown = without_query(model)
     logging.info("Downloading the model from %s", shown)
     try:
         with download.Download(model, output_dir) as file:
-            retry_request_with_backoff(file.attempt, deadline_s=transfer.DOWNLOAD_DEADLINE_S)
+            retry_request_with_backoff(file.attempt, deadline_s=http.DOWNLOAD_DEADLINE_S)
             return file.finish()
     except RequestFailed as error:
-        reason = transfer.reason(error, s3.expiry_of_url(model))
+        reason = http.reason(error, s3.expiry_of_url(model))
         raise Fault(Code.MODEL_NOT_DOWNLOADED, f"{shown} could not be downloaded: {reason}.") from None
     except OSError as error:
         problem = f"The model cannot be written to {output_dir}: {error.strerror or error}."
@@ -276,7 +279,7 @@ class ModelFile:
         self._background = ThreadPoolExecutor(1)
         self._background.submit(int)  # The child's filter protects only those of our threads that are there before it.
         self._digest: Future[str] | None = None
-        report.model["path"] = without_query(args.model) if arguments.is_url(args.model) else args.model
+        report.model["path"] = without_query(args.model) if http.is_url(args.model) else args.model
 
     def __enter__(self) -> "ModelFile":
         return self
@@ -306,7 +309,7 @@ class ModelFile:
 
     def hear(self, message: Message) -> None:
         """Take what the child found in the pickle; raises ProtocolError if that is no finding."""
-        if self.facts is None or not answers.are_findings(message):
+        if self.facts is None or not answer_schema.are_findings(message):
             raise ProtocolError("findings whose fields are not those of findings")
         findings = Findings.from_message(message)
         self.facts = dataclasses.replace(self.facts, findings=findings)
@@ -321,8 +324,8 @@ class ModelFile:
 
 def run_as_child(work: Callable[[ChildChannel, Message], bytes]) -> NoReturn:
     """The child process: whatever the model does, answer the parent with plain data and leave."""
-    from numerai_predict.confinement import confine
-    from numerai_predict.tracebacks import describe_exception
+    from numerai_predict.child.exceptions import describe_exception
+    from numerai_predict.sandbox.confine import confine
 
     channel = ChildChannel.from_stdin()
     terms, crash_log = channel.terms()
@@ -355,9 +358,9 @@ def tell_findings(channel: ChildChannel, file: BinaryIO, name: str) -> Findings:
     compressed as its name says.
     """
     channel.announce("inspecting")
-    from numerai_predict.pickles import inspect
+    from numerai_predict.inspection.inspect import inspect_pickle
 
-    findings = inspect(file, name)
+    findings = inspect_pickle(file, name)
     channel.tell(findings.as_message())
     return findings
 
@@ -382,9 +385,9 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     import pandas as pd
     import pyarrow.parquet  # noqa: F401 - pandas reads parquet with it; the parent may still be downloading
 
-    from numerai_predict import predictions as checks
-    from numerai_predict.callables import count_arguments, optional_second_argument
-    from numerai_predict.confinement import explain_network_errors
+    from numerai_predict.child import checks as checks
+    from numerai_predict.inspection.arity import count_arguments, optional_second_argument
+    from numerai_predict.sandbox.confine import explain_network_errors
 
     hide_the_runtime()
     explain_network_errors(answer["hosts"])
@@ -427,7 +430,7 @@ def load_model(file: BinaryIO, name: str) -> Any:
     """
     import pandas as pd
 
-    from numerai_predict.pickles import open_pickle
+    from numerai_predict.inspection.inspect import open_pickle
 
     with open_pickle(file, name) as stream:
         try:
@@ -507,7 +510,7 @@ def upload_live_output(
     try:
         retry_request_with_backoff(request)
     except RequestFailed as error:
-        reason = transfer.reason(error, s3.expiry_of_form(post_data))
+        reason = http.reason(error, s3.expiry_of_form(post_data))
         problem = f"The predictions could not be uploaded to {shown}: {reason}."
         raise Fault(Code.UPLOAD_FAILED, problem) from None
     logging.info("Uploaded the predictions to %s", shown)
@@ -515,17 +518,17 @@ def upload_live_output(
 
 def retry_request_with_backoff(
     callable: Callable[[], "requests.Response"],
-    retries: int = backoff.RETRIES,
-    delay_base: float = backoff.DELAY_BASE_S,
-    delay_max: float = backoff.DELAY_MAX_S,
-    deadline_s: float = transfer.UPLOAD_DEADLINE_S,
+    retries: int = retry.RETRIES,
+    delay_base: float = retry.DELAY_BASE_S,
+    delay_max: float = retry.DELAY_MAX_S,
+    deadline_s: float = http.UPLOAD_DEADLINE_S,
 ) -> "requests.Response":
     """Call until the answer has a 2xx status, at most `retries` times in `deadline_s` seconds, with pauses of
     `delay_base` to `delay_max` seconds that grow and are jittered, or as long as the server asks for.
 
-    Only 429, 5xx and broken connections are tried again. Raises backoff.RequestFailed.
+    Only 429, 5xx and broken connections are tried again. Raises retry.RequestFailed.
     """
-    return backoff.keep_trying(lambda: transfer.answer_to(callable), deadline_s, retries, delay_base, delay_max)
+    return retry.keep_trying(lambda: http.answer_to(callable), deadline_s, retries, delay_base, delay_max)
 
 
 # Report

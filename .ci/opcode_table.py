@@ -1,4 +1,4 @@
-"""Print this interpreter's line of numerai_predict/opcodes.json.
+"""Print this interpreter's line of numerai_predict/inspection/opcodes.json.
 
 Usage: python3.12 .ci/opcode_table.py
 Runs under CPython 3.8 and later. A new version's line goes into the file, and its number into VERSIONS of bytecode.py.

@@ -19,7 +19,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(TESTS.parent))
 
-from numerai_predict.processes import ProcessTree  # noqa: E402
+from numerai_predict.sandbox.process_tree import ProcessTree  # noqa: E402
 
 PREDICT = TESTS.parent / "predict.py"
 POLL_SECONDS = 0.01

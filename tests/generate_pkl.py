@@ -31,7 +31,7 @@ PYTHON_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 SITE_PACKAGES = "import sysconfig; print(sysconfig.get_path('purelib'))"
 COUNT_ARGUMENTS = """\
 import pickle, sys
-from numerai_predict.callables import count_arguments
+from numerai_predict.inspection.arity import count_arguments
 with open(sys.argv[1], "rb") as file:
     print(count_arguments(pickle.load(file)))
 """

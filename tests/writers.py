@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from numerai_predict.bytecode import VERSIONS
+from numerai_predict.inspection.bytecode import VERSIONS
 from tests.harness import TESTS
 
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"

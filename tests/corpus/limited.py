@@ -15,7 +15,7 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from numerai_predict import inert, pickles
+from numerai_predict.inspection import inspect, stub_unpickler
 
 
 def main(path: str, memory_bytes: int, cpu_s: int, deadline_s: float) -> None:
@@ -23,9 +23,9 @@ def main(path: str, memory_bytes: int, cpu_s: int, deadline_s: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     start = time.process_time()
-    in_short = functools.partial(inert.trace, deadline_s=deadline_s)
-    with open(path, "rb") as file, mock.patch.object(pickles, "trace", in_short):
-        findings = pickles.inspect(file, "model.pkl")
+    in_short = functools.partial(stub_unpickler.trace, deadline_s=deadline_s)
+    with open(path, "rb") as file, mock.patch.object(inspect, "trace", in_short):
+        findings = inspect.inspect_pickle(file, "model.pkl")
     took = time.process_time() - start
     found = {"complete": findings.complete, "error_kind": findings.error_kind, "parameters": findings.parameters}
     print(json.dumps({"seconds": took, "peak_bytes": peak_bytes(), **found}))

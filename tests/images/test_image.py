@@ -133,7 +133,7 @@ class DeliveryTest(ImageTestCase):
             environment = (f"AWS_ACCESS_KEY_ID={KEYS[0]}", f"AWS_SECRET_ACCESS_KEY={KEYS[1]}")
             done = docker(
                 *("run", "--rm", *(word for entry in environment for word in ("--env", entry))),
-                *("--entrypoint", "python", IMAGE, "-m", "numerai_predict.presign", *server, *keys),
+                *("--entrypoint", "python", IMAGE, "-m", "numerai_predict.cli.presign", *server, *keys),
             )
             self.assertEqual(0, done.returncode, done.stderr)
             command = shlex.split(done.stdout.replace("\\\n", ""))

@@ -12,9 +12,9 @@ from typing import NoReturn
 
 sys.path.append("/")
 
-from numerai_predict.channel import ChildChannel
-from numerai_predict.confinement import confine
-from numerai_predict.sandbox import Limits, Outcome, run_limited
+from numerai_predict.sandbox.channel import ChildChannel
+from numerai_predict.sandbox.confine import confine
+from numerai_predict.sandbox.supervisor import Limits, Outcome, run_limited
 
 # The child's environment is the model's, which has nothing of the tests.
 CHILD_MODE = "--child"

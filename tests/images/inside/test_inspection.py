@@ -14,19 +14,19 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 
-from numerai_predict.findings import THIS_PYTHON, Findings
-from numerai_predict.inert import trace
-from numerai_predict.modules import version_of
-from numerai_predict.pickles import inspect
-from numerai_predict.prognosis import expected, warnings
+from numerai_predict.inspection.findings import THIS_PYTHON, Findings
+from numerai_predict.inspection.inspect import inspect_pickle
+from numerai_predict.inspection.installed import version_of
+from numerai_predict.inspection.preflight import expected, warnings
+from numerai_predict.inspection.stub_unpickler import trace
 
 ROWS = np.random.default_rng(0).random((60, 3))
 TARGETS = ROWS.sum(axis=1)
 # What every library together puts into sys.modules, and whether it is found by those who import nothing.
 IMPORT_ALL = """
 import importlib, sys
-from numerai_predict.modules import missing_part
-from numerai_predict.skew import ALL_FILES
+from numerai_predict.inspection.installed import missing_part
+from numerai_predict.inspection.compatibility import ALL_FILES
 for name in sys.argv[1:]:
     importlib.import_module(name)
 for name, module in list(sys.modules.items()):
@@ -49,7 +49,7 @@ def found_in(model: Any) -> tuple[bytes, Findings]:
         return model.predict(live_features)
 
     content = cloudpickle.dumps(predict)
-    return content, inspect(io.BytesIO(content), "model.pkl")
+    return content, inspect_pickle(io.BytesIO(content), "model.pkl")
 
 
 class InspectionTest(unittest.TestCase):

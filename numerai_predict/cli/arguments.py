@@ -1,0 +1,148 @@
+"""The command line: its flags, what their values may be, and what becomes of them."""
+
+import argparse
+import contextlib
+import math
+import os
+import re
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import parse_qsl, urlsplit
+
+from numerai_predict.faults import Code, Fault
+from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S
+from numerai_predict.redaction import SHORTEST_SECRET
+from numerai_predict.transfer.http import is_url
+
+# As Docker's --memory has it, a bare k, m, g is a power of 1024; kB, MB, GB are powers of 1000.
+MAX_SIZE = 1 << 62
+SIZE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+SIZE_UNITS |= {f"{unit}ib": factor for unit, factor in SIZE_UNITS.items() if unit}
+SIZE_UNITS |= {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises Fault for a wrong command line instead of printing a page and exiting."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong."""
+        raise Fault(Code.USAGE, message)
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line (None: of this process) as a namespace. Raises Fault for a wrong one; exits for --help."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if (args.post_url is None) != (args.post_data is None):
+        parser.error("--post_url and --post_data need each other")
+    if not os.path.isdir(args.output_dir):
+        parser.error(f"argument --output_dir: {args.output_dir} is not an existing folder")
+    if args.report and not args.report.absolute().parent.is_dir():
+        parser.error(f"argument --report: {args.report.absolute().parent} is not an existing folder")
+    return args
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags, as the platform's runtime has them and beyond."""
+    parser = Parser(prog="predict.py", description="Run a Numerai model on live features.")
+    add = parser.add_argument
+    add("--model", required=True, type=path_or_url, help="pickle file, or http(s) URL of one")
+    add("--dataset", default=DATASET, help="live features: local file, else Numerai dataset (%(default)s)")
+    add("--benchmarks", default=BENCHMARKS, help="likewise; read only for models of two arguments (%(default)s)")
+    add("--output_dir", default="/tmp", help="existing folder for downloads and predictions (%(default)s)")
+    add("--post_url", type=url, help="presigned S3 POST to upload the predictions to")
+    add("--post_data", type=form_fields, help="its form fields, urlencoded")
+    add("--debug", action="store_true", help="log more, show tracebacks, and a summary at the end")
+    limit = "wall seconds for the model, 0 = none (%(default)g)"
+    add("--time_limit", type=seconds, default=TIME_LIMIT_S, help=limit)
+    limit = "memory of the model and its processes, 0 = none (4GiB)"
+    add("--memory_limit", type=size, default=MEMORY_LIMIT, help=limit)
+    add("--report", type=Path, help="write the run report (JSON) to this file")
+    add("--strict", action="store_true", help="fail where the platform's acceptance rules are broken, not only warn")
+    add("--inspect", action="store_true", help="look at the pickle, print what it needs, and exit")
+    return parser
+
+
+def report_path(argv: Sequence[str] | None) -> Path | None:
+    """The value of --report in a command line that is wrong otherwise."""
+    parser = Parser(add_help=False)
+    parser.add_argument("--report", type=Path)
+    try:
+        path = parser.parse_known_args(argv)[0].report
+    except Fault:
+        return None
+    return path if isinstance(path, Path) else None
+
+
+def secrets_in(argv: Sequence[str]) -> list[str]:
+    """What no process but ours may see of a right command line: signatures and passwords of its URLs, form fields."""
+    parser = Parser(add_help=False)
+    for flag in ("--model", "--post_url", "--post_data"):
+        parser.add_argument(flag, default="")
+    given = parser.parse_known_args(argv)[0]
+    urls = [urlsplit(value) for value in (given.model, given.post_url) if is_url(value)]
+    parts = [given.post_data, *(part for url in urls for part in (url.query, url.netloc.rpartition("@")[0]))]
+    return [part for part in parts if len(part) >= SHORTEST_SECRET]
+
+
+def secrets_of(args: argparse.Namespace) -> list[str]:
+    """What may be shown to nobody: the values in the queries of the URLs, and those of the form but for its key."""
+    urls = [value for value in (args.model, args.post_url or "") if is_url(value)]
+    pairs = [pair for url in urls for pair in parse_qsl(urlsplit(url).query)]
+    return [value for name, value in [*pairs, *(args.post_data or {}).items()] if name != "key"]
+
+
+def refuse(fault: Fault, argv: Sequence[str] | None) -> NoReturn:
+    """Say in one line what is wrong with the command line, after the usage if it is empty, and exit."""
+    parser = build_parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_usage(sys.stderr)
+    parser.exit(fault.code.blame.exit_status, f"{parser.prog}: error: {fault.message} (see --help)\n")
+
+
+def size(text: str) -> int:
+    """Bytes, from a number with an optional unit: 4GiB, 512MB, 1.5g, 1048576."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower(), re.ASCII)
+    if not match or match[2] not in SIZE_UNITS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4GiB or 512MB")
+    value = int(Decimal(match[1]) * SIZE_UNITS[match[2]])
+    if value > MAX_SIZE:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is more than any machine has")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, zero or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, zero or more")
+    return value
+
+
+def form_fields(text: str) -> dict[str, str]:
+    """The fields of an urlencoded form, blank ones included."""
+    try:
+        if re.search(r"[\s{}\"<>]", text):
+            raise ValueError("characters that a form encodes")
+        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True))
+    except ValueError:
+        raise argparse.ArgumentTypeError("it is not urlencoded (key=value&key=value)") from None
+
+
+def url(text: str) -> str:
+    """An http(s) URL. The message of a wrong one does not show it: it may hold a signature."""
+    with contextlib.suppress(ValueError):
+        if is_url(text) and urlsplit(text).hostname:
+            return text
+    raise argparse.ArgumentTypeError("it is not an http(s) URL")
+
+
+def path_or_url(text: str) -> str:
+    """An http(s) URL, or anything else for a path."""
+    return url(text) if is_url(text) else text

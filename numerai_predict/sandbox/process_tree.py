@@ -1,0 +1,259 @@
+"""A process and all its descendants: how many they are, how much memory they hold, and ending them."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from numerai_predict.sandbox import linux
+from numerai_predict.sandbox.cgroup import MemoryGroup
+
+PROC = "/proc"
+# Looking for new descendants walks all of /proc; reading the memory of the known ones does not.
+REFRESH_SECONDS = 0.2
+# One that the kernel holds back (a dead network drive) may take for ever to end.
+KILL_SECONDS = 5.0
+UNKNOWN = 0
+
+
+class _Process(NamedTuple):
+    pid: int
+    parent: int = UNKNOWN
+    group: int = UNKNOWN
+    session: int = UNKNOWN
+    dead: bool = False
+    start: int = UNKNOWN
+    rss: int = 0
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Another process may get the number, but not at the same time."""
+        return self.pid, self.start
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent dies; raises OSError where the kernel cannot do that."""
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+
+
+class ProcessTree:
+    """The processes that descend from `root`, our child and the leader of a session of its own.
+
+    After `adopt_orphans` that includes its daemons. They are told from our other children by their session, which no
+    process can join from outside: nothing else may start a session below us meanwhile. `group` is the memory group
+    that we are in; its count is used for as long as nobody but our ancestors, we and our descendants are in it. Raises
+    ValueError for a process that is not our child.
+    """
+
+    def __init__(self, root: int, group: MemoryGroup | None = None) -> None:
+        self.orphans_cpu_s = 0.0
+        self._session = os.getsid(0)
+        processes = _list_processes()
+        self._root = processes.get(root, _Process(root, os.getpid()))
+        if self._root.parent != os.getpid():
+            raise ValueError(f"process {root} is not our child")
+        self._earlier = {
+            process.identity
+            for process in processes.values()
+            if root not in processes or process.start <= self._root.start
+        }
+        self._members = {root: self._root}
+        self._group = group
+        self._others: list[int] | None = None
+        self._look()
+        self.disregard_files()
+
+    def disregard_files(self) -> None:
+        """Let what is in memory now and held by no process not be the tree's: files that others wrote to a tmpfs."""
+        self._before_bytes = self._unowned_bytes()
+        self._largest_total = self.peak_memory_bytes = 0
+
+    def count(self) -> int:
+        """How many of its processes were alive at the last look."""
+        return sum(not member.dead for member in self._members.values())
+
+    def memory_bytes(self) -> int:
+        """What the tree holds now; keeps the peak."""
+        if time.monotonic() - self._looked >= REFRESH_SECONDS:
+            self._look()
+            self._reap()
+        if self._group is None or self._others is None:
+            total = self._sum_of_members()
+        else:
+            others_bytes = self._before_bytes + sum(map(_private_bytes, self._others))
+            total = max(0, self._group.held_bytes() - others_bytes)
+        self._largest_total = max(self._largest_total, total)
+        # The kernel remembers a peak between two polls, though only for each process on its own (VmHWM).
+        highest = _kib(self._root.pid, "status", b"VmHWM:")
+        self.peak_memory_bytes = max(self.peak_memory_bytes, self._largest_total, highest)
+        return total
+
+    def kill(self) -> None:
+        """End every member with SIGKILL, those too that are born meanwhile."""
+        enough = time.monotonic() + KILL_SECONDS
+        # A fork bomb would leave us no time to look at all it started: halt what we can first.
+        root = _read_stat(self._root.pid)
+        if root and root.identity == self._root.identity:
+            _signal({root.group}, signal.SIGSTOP)
+        self._look()
+        while left := self._not_buried():
+            # A process group dies as one, between two forks. A dead member's may hold children not yet seen.
+            groups = {member.group for member in left}
+            for number in (signal.SIGSTOP, signal.SIGKILL):
+                _signal(groups, number)
+            self._reap()
+            self._look()
+            if time.monotonic() > enough:
+                break
+
+    def _not_buried(self) -> list[_Process]:
+        """The members that live, and the dead ones that wait for us: while there are any, more may have been born."""
+        here = os.getpid()
+        return [
+            member
+            for member in self._members.values()
+            if not member.dead or (member.parent == here and member.identity != self._root.identity)
+        ]
+
+    def _reap(self) -> None:
+        """Bury dead orphans. The root is left to whoever started it."""
+        for member in self._not_buried():
+            if member.dead:
+                with contextlib.suppress(ChildProcessError):
+                    _, _, usage = os.wait4(member.pid, os.WNOHANG)
+                    self.orphans_cpu_s += usage.ru_utime + usage.ru_stime
+
+    def _look(self) -> None:
+        # The group first: so everyone in it who lives is among the processes.
+        grouped = self._group.pids() if self._group else set()
+        processes = _list_processes()
+        children: dict[int, list[int]] = {}
+        for process in processes.values():
+            children.setdefault(process.parent, []).append(process.pid)
+        # Without adopt_orphans (or on macOS) a member whose parent died goes to init, so members are kept.
+        known = {member.identity for member in self._members.values()}
+        seeds = [pid for pid, process in processes.items() if process.identity in known or self._is_orphan(process)]
+        members = {pid: processes[pid] for pid in _descendants(seeds, children)}
+        # For safety: whatever has gone wrong, our own session is never counted nor killed.
+        self._members = {pid: member for pid, member in members.items() if member.session != self._session}
+        others = [pid for pid in grouped if pid in processes and pid not in members]
+        family = _descendants([os.getpid()], children) | _ancestors(os.getpid(), processes)
+        self._others = others if 0 not in grouped and family.issuperset(others) else None
+        self._looked = time.monotonic()
+
+    def _is_orphan(self, process: _Process) -> bool:
+        adopted = process.parent == os.getpid() and process.identity not in self._earlier
+        return adopted and process.session not in (self._session, UNKNOWN)
+
+    def _unowned_bytes(self) -> int:
+        """What the group holds and no process does: files in memory, left there before."""
+        if self._group is None or self._others is None:
+            self._group = None
+            return 0
+        return max(0, self._group.held_bytes() - sum(map(_private_bytes, [*self._others, *self._members])))
+
+    def _sum_of_members(self) -> int:
+        total = sum(_rss_bytes(pid) or member.rss for pid, member in self._members.items())
+        # RSS counts a page once for each process that shares it. The exact figure (PSS) is slow to read, so it is
+        # read only where the sum would be news.
+        if len(self._members) > 1 and total > self._largest_total:
+            total = sum(_pss_bytes(pid) or member.rss for pid, member in self._members.items())
+        return total
+
+
+def _signal(groups: Iterable[int], number: signal.Signals) -> None:
+    for group in groups:
+        # killpg(0) is our own group, and killpg(1) is everybody.
+        if group > 1 and group != os.getpgrp():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
+
+
+def _descendants(pids: Iterable[int], children: dict[int, list[int]]) -> set[int]:
+    """These processes and all below them."""
+    found = set(pids)
+    waiting = list(found)
+    while waiting:
+        new = [pid for pid in children.get(waiting.pop(), []) if pid not in found]
+        found.update(new)
+        waiting.extend(new)
+    return found
+
+
+def _ancestors(pid: int, processes: dict[int, _Process]) -> set[int]:
+    found = set()
+    while (process := processes.get(pid)) and process.parent not in found:
+        pid = process.parent
+        found.add(pid)
+    return found
+
+
+def _list_processes() -> dict[int, _Process]:
+    if not os.path.exists(PROC):
+        return _list_with_ps()
+    pids = [int(name) for name in os.listdir(PROC) if name.isdigit()]
+    found = {pid: process for pid in pids if (process := _read_stat(pid))}
+    for pid, process in list(found.items()):
+        # Its parent ended between our looks at the two, so by now it has another.
+        if process.parent not in found and (again := _read_stat(pid)):
+            found[pid] = again
+    return found
+
+
+def _read_stat(pid: int) -> _Process | None:
+    stat = _read(pid, "stat")
+    if not stat:
+        return None
+    # The name in parentheses may hold anything: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    fields = stat.rpartition(b")")[2].split(None, 20)
+    # A process is dead when all its threads are, the first one often before.
+    dead = fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
+    return _Process(pid, int(fields[1]), int(fields[2]), int(fields[3]), dead, int(fields[19]))
+
+
+def _list_with_ps() -> dict[int, _Process]:
+    """For macOS, which has no /proc to read the memory from later either."""
+    columns = ["ps", "-axo", "pid=,ppid=,pgid=,rss=,stat="]
+    listing = subprocess.run(columns, capture_output=True, text=True, check=False).stdout
+    found = {}
+    for line in listing.splitlines():
+        *numbers, state = line.split()
+        pid, parent, group, rss = map(int, numbers)
+        found[pid] = _Process(pid, parent, group, dead=state.startswith("Z"), rss=rss * 1024)
+    return found
+
+
+def _rss_bytes(pid: int) -> int:
+    pages = _read(pid, "statm").split()
+    return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if pages else 0
+
+
+def _pss_bytes(pid: int) -> int:
+    # Denied to root of a container for a process of another user (no CAP_SYS_PTRACE).
+    return _kib(pid, "smaps_rollup", b"Pss:") or _rss_bytes(pid)
+
+
+def _private_bytes(pid: int) -> int:
+    """Its memory that no file backs, as a control group counts it."""
+    return _kib(pid, "status", b"RssAnon:", b"RssShmem:")
+
+
+def _kib(pid: int, file: str, *labels: bytes) -> int:
+    """The sum of the lines `labels` of one of the process's files, in bytes; 0 if it cannot be read."""
+    lines = _read(pid, file).splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(labels))
+
+
+def _read(pid: int, file: str) -> bytes:
+    """One of the process's files; empty if the process is gone or we may not. Half as slow as Path.read_bytes."""
+    try:
+        descriptor = os.open(f"{PROC}/{pid}/{file}", os.O_RDONLY)
+        try:
+            return os.read(descriptor, 1 << 14)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return b""

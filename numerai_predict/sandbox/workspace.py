@@ -1,0 +1,116 @@
+"""Where the model's process lives: a folder of its own, which goes when it goes, and as root a user of its own."""
+
+import contextlib
+import os
+import random
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+USER_IDS = range(20_000, 60_000)
+# To become another user, to end its processes, and to give it a folder and take it away again:
+# https://man7.org/linux/man-pages/man7/capabilities.7.html
+CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7}
+SHARED_MEMORY = Path("/dev/shm")
+# A model with more files than this is not counted to the end: looking must stay quick.
+MAX_FILES_COUNTED = 20_000
+
+
+class NoWorkspaceError(Exception):
+    """There is no place for a private folder."""
+
+
+class Workspace:
+    """A private folder and, where we are root, an unprivileged user who owns it; `why_no_user` says why there is none.
+
+    Raises NoWorkspaceError if a folder cannot be made.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="model-"))
+        except OSError as error:
+            raise NoWorkspaceError(error.strerror or str(error)) from error
+        self.user: int | None = None
+        self.why_no_user = ""
+        if os.getuid() == 0:
+            self.why_no_user = _why_no_other_user(self.folder.parent)
+            if not self.why_no_user:
+                self._hand_over(random.choice(USER_IDS))
+
+    def _hand_over(self, user: int) -> None:
+        try:
+            os.chown(self.folder, user, user)
+            self.user = user
+        except OSError as error:  # A user namespace may know few users.
+            self.why_no_user = f"user {user} cannot own a folder here ({error.strerror})"
+
+    def used_bytes(self) -> int:
+        """What the files in the folder take up on the disk."""
+        return sum(size for _, size in zip(range(MAX_FILES_COUNTED), _file_sizes(self.folder), strict=False))
+
+    def remove(self) -> None:
+        """Remove the folder with all that the model left in it, and what its user left in shared memory."""
+        _remove_tree(self.folder)
+        if self.user is not None and SHARED_MEMORY.is_dir():
+            for entry in os.scandir(SHARED_MEMORY):
+                with contextlib.suppress(OSError):
+                    if entry.stat(follow_symlinks=False).st_uid == self.user:
+                        _remove(entry)
+
+
+def _remove(entry: "os.DirEntry[str]") -> None:
+    if entry.is_dir(follow_symlinks=False):
+        _remove_tree(Path(entry))
+    else:
+        os.unlink(entry)
+
+
+def _remove_tree(folder: Path) -> None:
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        # Folders without permissions, or nested deeper than Python follows.
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            with contextlib.suppress(OSError):
+                subprocess.run([*command, str(folder)], stderr=subprocess.DEVNULL, check=False)
+
+
+def _file_sizes(folder: Path) -> Iterator[int]:
+    waiting = [os.fspath(folder)]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                yield entry.stat(follow_symlinks=False).st_blocks * 512
+
+
+def _why_no_other_user(temporary: Path) -> str:
+    """Why a program cannot run as another user, as far as can be told beforehand; empty if it can."""
+    held = _capabilities()
+    lacking = [name for name, number in CAPABILITIES.items() if not held >> number & 1]
+    if lacking:
+        return f"the capabilities {', '.join(lacking)} are missing"
+    places = {os.path.realpath(sys.executable), sys.executable, *filter(os.path.exists, sys.path), str(temporary)}
+    closed = next((folder for place in sorted(places) for folder in _closed_folders(Path(place))), None)
+    return f"other users cannot enter {closed}" if closed else ""
+
+
+def _capabilities() -> int:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("CapEff:"):
+                return int(line.split()[1], 16)
+    return -1  # No Linux: root may do everything.
+
+
+def _closed_folders(place: Path) -> Iterator[Path]:
+    """The folders on the way to `place` that others may not enter, outermost first."""
+    for folder in reversed([place, *place.absolute().parents]):
+        if folder.is_dir() and not folder.stat().st_mode & stat.S_IXOTH:
+            yield folder

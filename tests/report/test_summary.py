@@ -1,0 +1,253 @@
+"""summary.py: what a person reads at the end of a run."""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import unittest
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from numerai_predict.faults import Code, Fault
+from numerai_predict.report.run_report import RunReport
+from numerai_predict.report.summary import explain, image_name, reproduce_command, summarize
+from numerai_predict.sandbox.supervisor import PROMISES
+
+IMAGE = f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}"
+
+
+class ExplainTest(unittest.TestCase):
+    fault = Fault(Code.TIMEOUT, "It took too long.", "Hurry.", "Traceback\n  somewhere\n\n")
+
+    def test_explain_without_trace_gives_status_code_cause_remedy_and_command(self) -> None:
+        expected = "failed: timeout\n  It took too long.\n  Hint: Hurry.\n  Reproduce it with: docker run"
+        self.assertEqual(explain(self.fault, "docker run", with_trace=False), expected)
+
+    def test_explain_with_trace_begins_with_it(self) -> None:
+        plain = explain(self.fault, "docker run", with_trace=False)
+        self.assertEqual(explain(self.fault, "docker run", with_trace=True), f"Traceback\n  somewhere\n\n{plain}")
+
+    def test_explain_of_a_fault_without_trace_begins_with_its_status(self) -> None:
+        said = explain(Fault(Code.UPLOAD_FAILED, "No."), "docker run", with_trace=True)
+        self.assertTrue(said.startswith("error: upload_failed\n  No.\n"))
+
+
+class ReproduceCommandTest(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name).resolve()
+        self.addCleanup(os.chdir, Path.cwd())
+        os.chdir(self.folder)
+        environment = mock.patch.dict(os.environ)
+        environment.start()
+        self.addCleanup(environment.stop)
+        os.environ.pop("GIT_REF", None)
+
+    def command(self, **changes: Any) -> str:
+        given = {
+            "model": "model.pkl",
+            "dataset": "v5.3/live.parquet",
+            "benchmarks": "v5.3/live_benchmark_models.parquet",
+        }
+        rest = {
+            "strict": False,
+            "inspect": False,
+            "output_dir": "/tmp",
+            "post_url": None,
+            "post_data": None,
+            "report": None,
+            "debug": False,
+        }
+        return reproduce_command(
+            Namespace(**{**given, **rest, "time_limit": 600.0, "memory_limit": 4 << 30, **changes})
+        )
+
+    def parts(self, **changes: Any) -> tuple[list[str], dict[str, str]]:
+        """The folders that the command mounts, and its flags with their values, as a shell in the folder reads them."""
+        script = f"docker() {{ printf '%s\\0' \"$@\"; }}\n{self.command(**changes)}"
+        done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, text=True, cwd=self.folder)
+        words = done.stdout.split("\0")[:-1]
+        self.assertEqual(words[:3], ["run", "-i", "--rm"])
+        image = next(place for place, word in enumerate(words) if word.startswith(IMAGE))
+        mounts, flags = words[3:image], words[image + 1 :]
+        self.assertEqual(mounts[::2], ["-v"] * (len(mounts) // 2))
+        self.assertEqual(flags[0], "--debug")
+        for mount in mounts[1::2]:
+            source, _, target = mount.partition(":")
+            self.assertEqual(source, target)
+        valued = [flag for flag in flags[1:] if flag != "--strict"]
+        return [mount.partition(":")[0] for mount in mounts[1::2]], dict(zip(valued[::2], valued[1::2], strict=True))
+
+    def test_command_for_default_datasets_names_only_the_model(self) -> None:
+        mounts, flags = self.parts()
+        self.assertEqual(mounts, [str(self.folder)])
+        self.assertEqual(flags, {"--model": str(self.folder / "model.pkl")})
+
+    def test_command_for_local_datasets_names_and_mounts_them(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            live = Path(name).resolve() / "live.parquet"
+            live.touch()
+            benchmarks = self.folder / "data/benchmarks.parquet"
+            benchmarks.parent.mkdir()
+            benchmarks.touch()
+            mounts, flags = self.parts(dataset=str(live), benchmarks="data/benchmarks.parquet")
+        self.assertEqual(mounts, [str(self.folder), str(live.parent), str(benchmarks.parent)])
+        self.assertEqual((flags["--dataset"], flags["--benchmarks"]), (str(live), str(benchmarks)))
+
+    def test_command_for_a_model_in_the_root_folder_mounts_the_file(self) -> None:
+        command = self.command(model="/model.pkl")
+        self.assertIn(" -v /model.pkl:/model.pkl ", command)
+
+    def test_command_for_another_numerai_dataset_names_it(self) -> None:
+        _, flags = self.parts(dataset="v5.0/live.parquet")
+        self.assertEqual(flags.get("--dataset"), "v5.0/live.parquet")
+
+    def test_command_for_other_limits_names_them(self) -> None:
+        _, flags = self.parts(time_limit=5.0, memory_limit=100 << 20)
+        self.assertLessEqual({"--time_limit", "--memory_limit"}, set(flags))
+
+    def test_command_for_a_model_elsewhere_mounts_its_folder(self) -> None:
+        mounts, flags = self.parts(model="/models/model.pkl")
+        self.assertEqual((mounts, flags["--model"]), (["/models"], "/models/model.pkl"))
+
+    def test_command_for_a_model_below_mounts_its_folder(self) -> None:
+        mounts, flags = self.parts(model="sub/model.pkl")
+        self.assertEqual((mounts, flags["--model"]), ([str(self.folder / "sub")], str(self.folder / "sub/model.pkl")))
+
+    def test_command_for_a_model_beside_the_current_folder_names_it_without_dots(self) -> None:
+        mounts, flags = self.parts(model="../elsewhere/model.pkl")
+        folder = self.folder.parent / "elsewhere"
+        self.assertEqual((mounts, flags["--model"]), ([str(folder)], str(folder / "model.pkl")))
+
+    def test_command_for_names_with_spaces_and_quotes_survives_a_shell(self) -> None:
+        name = "my folder/it's; $HOME `x` *.pkl"
+        mounts, flags = self.parts(model=name)
+        self.assertEqual((mounts, flags["--model"]), ([str(self.folder / "my folder")], str(self.folder / name)))
+        _, flags = self.parts(model="https://host/my%20model%3B$HOME.pkl")
+        self.assertEqual(flags["--model"], str(self.folder / "my model;$HOME.pkl"))
+
+    def test_command_for_a_model_from_a_url_names_its_file_without_query(self) -> None:
+        for url, name in {
+            "https://b.s3.amazonaws.com/a/model.pkl?X-Amz-Signature=secret#secret": "model.pkl",
+            "https://user:secret@host/other.pkl": "other.pkl",
+            "https://host/?secret": "model.pkl",
+        }.items():
+            with self.subTest(url=url):
+                mounts, flags = self.parts(model=url)
+                self.assertEqual((mounts, flags["--model"]), ([str(self.folder)], str(self.folder / name)))
+                self.assertNotIn("secret", self.command(model=url))
+
+    def test_command_holds_no_upload(self) -> None:
+        said = self.command(post_url="https://host/?secret", post_data={"policy": "secret"})
+        self.assertNotIn("secret", said)
+
+    def test_command_for_a_strict_run_or_an_inspection_says_so(self) -> None:
+        for flag in ("strict", "inspect"):
+            with self.subTest(flag):
+                self.assertIn(f"--{flag}", shlex.split(self.command(**{flag: True})))
+                self.assertNotIn(f"--{flag}", shlex.split(self.command()))
+
+    def test_command_names_the_image_by_its_commit_where_known(self) -> None:
+        self.assertIn(f"{IMAGE}:latest", shlex.split(self.command()))
+        os.environ["GIT_REF"] = "abc123"
+        self.assertIn(f"{IMAGE}:abc123", shlex.split(self.command()))
+
+    def test_image_name_is_that_of_the_command(self) -> None:
+        self.assertEqual(image_name(), f"{IMAGE}:latest")
+        os.environ["GIT_REF"] = "abc123"
+        self.assertEqual(image_name(), f"{IMAGE}:abc123")
+
+
+class SummarizeTest(unittest.TestCase):
+    def report(self) -> RunReport:
+        return RunReport(
+            model={"path": "/tmp/model.pkl", "bytes": 1234567},
+            data={
+                "live_features": {"source": "v5.3/live.parquet", "rows": 7000, "columns": 2},
+                "benchmark_models": {"source": "b.parquet"},
+            },
+            predictions={
+                **{"rows": 7000, "columns": ["prediction"], "min": 0.0, "mean": 0.51239, "max": 1.0, "std": 0.25},
+                "histogram": [10, 0, 0, 0, 2000, 4000, 990, 0, 0, 0],
+                "spearman": {"v53_lgbm": 0.98765, "v53_flat": None, "v53_minus": -0.5},
+                "warnings": [{"code": "wrong_columns", "message": "The header is wrong."}],
+                "notices": ["Ids are unknown."],
+            },
+            usage={
+                **{"wall_s": 12.25, "cpu_s": 6.75, "peak_memory_bytes": 512 << 20},
+                "limits": {"wall_s": 600.0, "memory_bytes": 4 << 30},
+                "phases": {"loading": 1.5, "predicting": 10.75},
+            },
+            delivery={"path": "/tmp/live_predictions-1.csv", "bytes": 9, "uploaded_to": "https://host/"},
+        )
+
+    def rows(self, report: RunReport) -> dict[str, list[str]]:
+        """The rows of the summary by their labels; those of the histogram have none."""
+        title, *lines = summarize(report).splitlines()
+        self.assertEqual(title, "Summary")
+        found: dict[str, list[str]] = {}
+        for line in lines:
+            self.assertEqual(line, line.rstrip())
+            self.assertEqual(line[:2], "  ")
+            found.setdefault(line[2:18].strip(), []).append(line[19:])
+        return found
+
+    def test_summarize_of_a_whole_run_has_every_row(self) -> None:
+        rows = self.rows(self.report())
+        rows.pop("")
+        expected = {
+            "model": ["/tmp/model.pkl (1,234,567 bytes)"],
+            "live features": ["v5.3/live.parquet: 7,000 rows, 2 columns"],
+            "benchmark models": ["b.parquet"],
+            "predictions": ["7,000 rows  min 0.0000  mean 0.5124  max 1.0000  std 0.2500"],
+            "Spearman": ["+0.9877  v53_lgbm", "    n/a  v53_flat", "-0.5000  v53_minus"],
+            "warning": ["The header is wrong."],
+            "notice": ["Ids are unknown."],
+            "wall time": ["12.25 s of 600 s (loading 1.50, predicting 10.75)"],
+            "CPU time": ["6.75 s"],
+            "peak memory": ["512 MiB of 4,096 MiB"],
+            "written to": ["/tmp/live_predictions-1.csv"],
+            "uploaded to": ["https://host/"],
+        }
+        self.assertEqual(rows, expected)
+
+    def test_summarize_lists_the_promises_kept_and_why_others_are_not(self) -> None:
+        report = self.report()
+        broken = [{"promise": "files", "reason": "the kernel has no Landlock"}]
+        report.runtime["confinement"] = {"kept": ["network", "memory"], "broken": broken}
+        rows = self.rows(report)
+        self.assertEqual(rows["the model"], [PROMISES["network"], PROMISES["memory"]])
+        self.assertEqual(rows["not kept"], ["files: the kernel has no Landlock"])
+
+    def test_summarize_says_what_the_model_takes(self) -> None:
+        for parameters, said in {1: "takes the live features", 2: "takes live features and benchmark models"}.items():
+            report = RunReport(model={"path": "m.pkl", "bytes": 9, "parameters": parameters})
+            self.assertEqual(self.rows(report)["model"], [f"m.pkl (9 bytes, {said})"])
+
+    def test_summarize_draws_the_histogram_to_scale(self) -> None:
+        bins = self.rows(self.report())[""]
+        self.assertEqual([line.split()[0] for line in bins], [f"{n / 10:.1f}–{(n + 1) / 10:.1f}" for n in range(10)])
+        self.assertEqual(
+            [line.split()[1] for line in bins], ["10", "0", "0", "0", "2,000", "4,000", "990", "0", "0", "0"]
+        )
+        self.assertEqual([line.count("#") for line in bins], [0, 0, 0, 0, 20, 40, 10, 0, 0, 0])
+
+    def test_summarize_without_limits_says_so(self) -> None:
+        report = self.report()
+        report.usage["limits"] = {"wall_s": None, "memory_bytes": None}
+        rows = self.rows(report)
+        self.assertIn(" s of no limit (", rows["wall time"][0])
+        self.assertEqual(rows["peak memory"], ["512 MiB of no limit"])
+
+    def test_summarize_of_one_prediction_leaves_the_deviation_out(self) -> None:
+        report = self.report()
+        report.predictions["std"] = None
+        self.assertTrue(self.rows(report)["predictions"][0].endswith("max 1.0000"))
+
+    def test_summarize_of_a_run_that_ended_early_has_what_is_known(self) -> None:
+        found = self.rows(RunReport(model={"path": "model.pkl"}, predictions={"failures": []}))
+        self.assertEqual(found, {"model": ["model.pkl (0 bytes)"]})

@@ -1,0 +1,424 @@
+"""The schedules in examples/: each is valid to whom it is for, and what it runs is what predict.py takes."""
+
+import fcntl
+import fnmatch
+import importlib.util
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from botocore.session import get_session
+from botocore.validate import ParamValidator
+
+from numerai_predict import platform_limits
+from numerai_predict.cli import arguments
+from numerai_predict.sandbox.supervisor import SPARE_SHARE
+from tests.harness import BENCHMARKS, LIVE, MODEL, ROOT
+from tests.servers import Answer, serving
+
+SCHEDULES = ROOT / "examples/schedules"
+IMAGE = re.compile(r"ghcr\.io/numerai/numerai_predict_py_(\d+_\d+):stable")
+# What the runtime itself holds while a model runs, generously.
+RUNTIME_BYTES = 100 << 20
+ROUNDS = "10 13 * * 2-6"
+# Of Fargate, for one vCPU: https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html
+MEMORY_OF_ONE_VCPU = {str(gigabytes * 1024) for gigabytes in range(2, 9)}
+
+# Notes what it is told. `docker run` ends with the next of STATUSES; where there are none, it runs predict.py.
+DOCKER = """#!{python}
+import json, os, subprocess, sys
+from pathlib import Path
+
+with open({calls!r}, "a") as calls:
+    print(json.dumps(sys.argv[1:]), file=calls)
+if sys.argv[1] == "run":
+    runs = [call for call in map(json.loads, open({calls!r})) if call[0] == "run"]
+    if statuses := os.environ.get("STATUSES", "").split():
+        print("A word of the model.")
+        sys.exit(int(statuses[len(runs) - 1]))
+    image = next(place for place, word in enumerate(sys.argv) if word.startswith("ghcr.io/"))
+    volume = sys.argv[sys.argv.index("--volume") + 1].partition(":")[0]
+    words = [word.replace("/numerai", volume) for word in sys.argv[image + 1 :]]
+    sys.exit(subprocess.run([sys.executable, {predict!r}, *words], cwd={data!r}).returncode)
+if "no registry" in os.environ.get("TROUBLE", ""):
+    sys.exit(1)
+"""
+SLEEP = """#!/bin/sh
+echo "$1" >>{pauses}
+"""
+DATE = """#!/bin/sh
+exec {date} --date "$NOW" "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Container:
+    """What a schedule starts: an image, its arguments, and what it may use."""
+
+    image: str
+    arguments: list[str]
+    cpus: str
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a schedule's command ended."""
+
+    status: int
+    output: str
+
+
+class Machine:
+    """A home folder with ~/numerai, and a PATH whose docker, sleep and date only play what they are."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.folder = home / "numerai"
+        self.folder.mkdir()
+        self._calls = home / "calls"
+        self._pauses = home / "pauses"
+        self._programs = home / "programs"
+        self._programs.mkdir()
+        data = home / "data"
+        (data / "v5.3").mkdir(parents=True)
+        shutil.copy(LIVE, data / platform_limits.DATASET)
+        shutil.copy(BENCHMARKS, data / platform_limits.BENCHMARKS)
+        predict = str(ROOT / "predict.py")
+        docker = DOCKER.format(python=sys.executable, calls=str(self._calls), predict=predict, data=str(data))
+        sleep = SLEEP.format(pauses=shlex.quote(str(self._pauses)))
+        for name, source in {"docker": docker, "sleep": sleep, "date": DATE.format(date=shutil.which("date"))}.items():
+            program = self._programs / name
+            program.write_text(source)
+            program.chmod(0o755)
+
+    def run(self, *command: str, cwd: Path, statuses: str = "", **env: str) -> Ended:
+        """Run the command, whose `docker run` ends with one status after the other, or runs predict.py for none."""
+        for kept in (self._calls, self._pauses):
+            kept.write_text("")
+        given = {"HOME": str(self.home), "PATH": f"{self._programs}:/usr/bin:/bin", "STATUSES": statuses, **env}
+        done = subprocess.run(command, cwd=cwd, env=given, capture_output=True, text=True, timeout=120, check=False)
+        return Ended(done.returncode, done.stdout + done.stderr)
+
+    @property
+    def runs(self) -> list[list[str]]:
+        """The words after each `docker run` of the last command."""
+        calls = map(json.loads, self._calls.read_text().splitlines())
+        return [words for verb, *words in calls if verb == "run"]
+
+    @property
+    def pauses(self) -> list[str]:
+        """The seconds of each sleep of the last command."""
+        return self._pauses.read_text().split()
+
+
+class ScheduleTestCase(unittest.TestCase):
+    """A test with a machine of its own."""
+
+    def setUp(self) -> None:
+        home = tempfile.TemporaryDirectory()
+        self.addCleanup(home.cleanup)
+        self.machine = Machine(Path(home.name))
+
+    def check_container(self, container: Container) -> None:
+        """The image is one that is pushed; predict.py takes the arguments; all the memory is there that it promises."""
+        tag = IMAGE.fullmatch(container.image)
+        assert tag, container.image
+        pushed = subprocess.run(
+            ["make", "--no-print-directory", "--dry-run", f"push_stable_{tag[1]}"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        self.assertIn(f"push {container.image}\n", pushed.stdout)
+        args = arguments.build_parser().parse_args(container.arguments)
+        self.assertEqual("1", container.cpus)
+        left = int(container.memory_bytes * (1 - SPARE_SHARE)) - RUNTIME_BYTES
+        self.assertGreaterEqual(left, args.memory_limit, "the runtime would lower --memory_limit")
+
+    def check_predictions(self, output: Path) -> None:
+        """A run has left its predictions there, and a report of success."""
+        (csv,) = output.glob("live_predictions-*.csv")
+        self.assertTrue(csv.read_text().startswith("id,prediction\n"))
+        (report,) = output.glob("report*.json")
+        self.assertEqual("success", json.loads(report.read_text())["status"])
+
+    def run_here(self, words: list[str]) -> Ended:
+        """Run predict.py with the arguments of a container whose /numerai is the machine's folder."""
+        here = [word.replace("/numerai", str(self.machine.folder)) for word in words]
+        command = (sys.executable, str(ROOT / "predict.py"), *here)
+        return self.machine.run(*command, cwd=self.machine.home / "data")
+
+
+@unittest.skipUnless(shutil.which("flock"), "cron and flock are Linux's")
+class CrontabTest(ScheduleTestCase):
+    tuesday = "2026-11-24 13:10 UTC"
+
+    def setUp(self) -> None:
+        super().setUp()
+        shutil.copy(SCHEDULES / "daily.sh", self.machine.folder)
+        lines = (SCHEDULES / "crontab").read_text().splitlines()
+        (line,) = [line for line in lines if line and not line.startswith("#")]
+        *self.fields, command = line.split(maxsplit=5)
+        self.assertNotRegex(command, r"(?<!\\)%")
+        self.command = command.replace(r"\%", "%")
+
+    def cron(self, now: str = tuesday, **env: str) -> Ended:
+        """Run the command as cron does."""
+        return self.machine.run("/bin/sh", "-c", self.command, cwd=self.machine.home, NOW=now, **env)
+
+    def test_fields_are_in_range(self) -> None:
+        check_cron(self, " ".join(self.fields))
+
+    def test_command_runs_while_a_round_is_open_and_not_otherwise(self) -> None:
+        days = {22: 0, 23: 0, 24: 1, 25: 1, 26: 1, 27: 1, 28: 1}  # Sunday to Saturday.
+        moments = {f"2026-11-{day} 13:10 UTC": runs for day, runs in days.items()}
+        # In summer as in winter, wherever the machine is.
+        moments |= {"2026-11-24 12:10 UTC": 0, "2026-11-24 14:10 UTC": 0, "2026-07-01 14:10 +0100": 1}
+        for now, runs in moments.items():
+            with self.subTest(now):
+                self.assertEqual(Ended(0, ""), self.cron(now, statuses="0", TZ="Asia/Tokyo"))
+                self.assertEqual(runs, len(self.machine.runs))
+
+    def test_container_is_the_platforms(self) -> None:
+        self.cron(statuses="0")
+        (words,) = self.machine.runs
+        self.check_container(docker_run(words))
+        self.assertIn("--rm", words)
+
+    def test_error_is_tried_again_and_nothing_else(self) -> None:
+        for statuses, ended, pauses in (
+            ("0", 0, []),
+            ("1", 1, []),
+            ("2", 2, []),
+            ("125", 125, []),
+            ("3 0", 0, ["60"]),
+            ("3 1", 1, ["60"]),
+            ("3 3 0", 0, ["60", "300"]),
+            ("3 3 3", 3, ["60", "300", "0"]),
+        ):
+            with self.subTest(statuses):
+                done = self.cron(statuses=statuses)
+                self.assertEqual(ended, done.status)
+                self.assertEqual((len(statuses.split()), pauses), (len(self.machine.runs), self.machine.pauses))
+
+    def test_failure_is_printed_for_cron_to_mail_and_success_is_not(self) -> None:
+        self.assertEqual("", self.cron(statuses="0").output)
+        self.assertIn("A word of the model.", self.cron(statuses="1").output)
+
+    def test_log_has_all_tries(self) -> None:
+        self.cron(statuses="3 0")
+        log = (self.machine.folder / "predictions/2026-11-24/log").read_text()
+        self.assertEqual(2, log.count("A word of the model."))
+
+    def test_registry_that_cannot_be_reached_does_not_keep_the_model_from_running(self) -> None:
+        self.assertEqual(0, self.cron(statuses="0", TROUBLE="no registry").status)
+        self.assertEqual(1, len(self.machine.runs))
+
+    def test_second_run_does_not_begin_before_the_first_is_over(self) -> None:
+        with open(self.machine.folder / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.assertEqual(Ended(75, "Another run is not over yet.\n"), self.cron(statuses="0"))
+        self.assertEqual([], self.machine.runs)
+        self.assertEqual(0, self.cron(statuses="0").status)
+
+    def test_command_makes_predictions_and_a_report(self) -> None:
+        shutil.copy(MODEL, self.machine.folder / "model.pkl")
+        self.assertEqual(Ended(0, ""), self.cron())
+        self.check_predictions(self.machine.folder / "predictions/2026-11-24")
+
+
+class WorkflowTest(ScheduleTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.text = (SCHEDULES / "github-actions.yml").read_text()
+        self.workflow = yaml.safe_load(self.text)
+        (self.job,) = self.workflow["jobs"].values()
+
+    def run_step(self, statuses: str = "") -> Ended:
+        """Run the step that has a command, as GitHub does."""
+        (script,) = [step["run"] for step in self.job["steps"] if "run" in step]
+        return self.machine.run(
+            "bash", "-e", "-c", script, cwd=self.machine.folder, statuses=statuses, NOW="now", **self.job["env"]
+        )
+
+    def test_schedule_is_that_of_the_rounds(self) -> None:
+        triggers = self.workflow[True]  # YAML 1.1 takes "on" for a boolean.
+        self.assertEqual({"schedule": [{"cron": ROUNDS}], "workflow_dispatch": None}, triggers)
+        check_cron(self, ROUNDS)
+
+    def test_actions_are_pinned_by_commit_with_their_version_beside(self) -> None:
+        used = re.findall(r"uses: (.*)", self.text)
+        self.assertEqual(2, len(used))
+        for action in used:
+            self.assertRegex(action, r"^actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+
+    def test_job_may_do_no_more_than_it_must(self) -> None:
+        self.assertEqual({}, self.workflow["permissions"])
+        self.assertEqual({"contents": "read"}, self.job["permissions"])
+        self.assertLessEqual(self.job["timeout-minutes"], 60)
+        self.assertIn("concurrency", self.workflow)
+
+    def test_predictions_and_report_are_kept_whatever_happens(self) -> None:
+        upload = self.job["steps"][-1]
+        self.assertEqual("always()", upload["if"])
+        self.assertEqual(["output/live_predictions-*.csv", "output/report.json"], upload["with"]["path"].split())
+
+    def test_container_is_the_platforms(self) -> None:
+        self.run_step(statuses="0")
+        (words,) = self.machine.runs
+        self.check_container(docker_run(words))
+
+    def test_error_is_tried_again_and_nothing_else(self) -> None:
+        for statuses, ended in (("0", 0), ("1", 1), ("2", 2), ("3 0", 0), ("3 1", 1), ("3 3 3", 3)):
+            with self.subTest(statuses):
+                self.assertEqual(ended, self.run_step(statuses).status)
+                self.assertEqual(len(statuses.split()), len(self.machine.runs))
+
+    def test_step_makes_predictions_and_a_report(self) -> None:
+        shutil.copy(MODEL, self.machine.folder / "model.pkl")
+        done = self.run_step()
+        self.assertEqual(0, done.status, done.output)
+        self.check_predictions(self.machine.folder / "output")
+
+
+class BatchTest(ScheduleTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.definition = json.loads((SCHEDULES / "aws-batch-job-definition.json").read_text())
+        self.container = self.definition["containerProperties"]
+
+    def command(self, **parameters: str) -> list[str]:
+        """The arguments, with the parameters that a job is submitted with."""
+        named = {f"Ref::{name}": value for name, value in parameters.items()}
+        return [named.get(word, word) for word in self.container["command"]]
+
+    def test_definition_is_what_batch_takes(self) -> None:
+        operation = get_session().get_service_model("batch").operation_model("RegisterJobDefinition")
+        found = ParamValidator().validate(self.definition, operation.input_shape)
+        self.assertFalse(found.has_errors(), found.generate_report())
+
+    def test_container_is_the_platforms_and_a_size_of_fargate(self) -> None:
+        resources = {entry["type"]: entry["value"] for entry in self.container["resourceRequirements"]}
+        self.assertEqual((["FARGATE"], "1"), (self.definition["platformCapabilities"], resources["VCPU"]))
+        self.assertIn(resources["MEMORY"], MEMORY_OF_ONE_VCPU)
+        command = self.command(model="https://a.test/m.pkl", post_url="https://a.test/", post_data="key=b")
+        self.assertNotIn("Ref::", " ".join(command))
+        memory = arguments.size(f"{resources['MEMORY']}MiB")
+        self.check_container(Container(self.container["image"], command, resources["VCPU"], memory))
+
+    def test_error_is_tried_again_and_nothing_else(self) -> None:
+        conditions = self.definition["retryStrategy"]["evaluateOnExit"]
+        for status, action in ((1, "EXIT"), (2, "EXIT"), (3, "RETRY"), (137, "EXIT")):
+            matching = [one["action"] for one in conditions if fnmatch.fnmatchcase(str(status), one["onExitCode"])]
+            self.assertEqual(action, matching[0], status)
+
+    def test_attempt_has_the_time_that_downloads_model_and_upload_may_take(self) -> None:
+        longest = 600 + platform_limits.TIME_LIMIT_S + 300
+        self.assertGreaterEqual(self.definition["timeout"]["attemptDurationSeconds"], longest)
+
+    def test_command_uploads_predictions(self) -> None:
+        with serving() as server:
+            model = server.queue("/model.pkl", Answer(body=MODEL.read_bytes()))
+            post_url = server.queue("/upload", Answer(204))
+            done = self.run_here(
+                [*self.command(model=model, post_url=post_url, post_data="key=live.csv"), "--output_dir=/numerai"]
+            )
+        self.assertEqual(0, done.status, done.output)
+        self.assertIn(b"id,prediction\n", server.requests[-1].body)
+
+
+class KubernetesTest(ScheduleTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.manifest = yaml.safe_load((SCHEDULES / "kubernetes-cronjob.yaml").read_text())
+        self.job = self.manifest["spec"]["jobTemplate"]["spec"]
+        self.pod = self.job["template"]["spec"]
+        (self.container,) = self.pod["containers"]
+
+    @unittest.skipUnless(importlib.util.find_spec("kubernetes_validate"), "kubernetes-validate is not installed")
+    def test_manifest_is_what_kubernetes_takes(self) -> None:
+        import kubernetes_validate
+
+        for version in ("1.31", kubernetes_validate.latest_version()):
+            with self.subTest(version):
+                kubernetes_validate.validate(self.manifest, version, strict=True)
+
+    def test_schedule_is_that_of_the_rounds_and_jobs_never_overlap(self) -> None:
+        spec = self.manifest["spec"]
+        self.assertEqual((ROUNDS, "Etc/UTC"), (spec["schedule"], spec["timeZone"]))
+        self.assertEqual("Forbid", spec["concurrencyPolicy"])
+
+    def test_job_begins_and_ends_while_its_round_is_open(self) -> None:
+        self.assertLess(self.manifest["spec"]["startingDeadlineSeconds"], 3000)
+        self.assertLessEqual(self.job["activeDeadlineSeconds"], 3000)
+
+    def test_container_is_the_platforms(self) -> None:
+        resources = self.container["resources"]
+        self.assertEqual(resources["requests"], resources["limits"])
+        cpus, memory = resources["limits"]["cpu"], arguments.size(resources["limits"]["memory"] + "B")
+        self.check_container(Container(self.container["image"], self.container["args"], cpus, memory))
+
+    def test_error_is_tried_again_and_nothing_else(self) -> None:
+        self.assertEqual("Never", self.pod["restartPolicy"], "a failure policy asks for it")
+        self.assertEqual(2, self.job["backoffLimit"])
+        *others, rule = self.job["podFailurePolicy"]["rules"]
+        self.assertEqual(["Ignore"], [other["action"] for other in others])
+        codes = {"containerName": self.container["name"], "operator": "NotIn", "values": [3]}
+        self.assertEqual({"action": "FailJob", "onExitCodes": codes}, rule)
+
+    def test_pod_has_no_privilege(self) -> None:
+        self.assertIs(False, self.pod["automountServiceAccountToken"])
+        context = self.pod["securityContext"]
+        self.assertEqual((True, "RuntimeDefault"), (context["runAsNonRoot"], context["seccompProfile"]["type"]))
+        self.assertEqual(
+            {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+            self.container["securityContext"],
+        )
+
+    def test_temporary_folder_is_on_disk_and_larger_than_what_a_model_may_write(self) -> None:
+        mounted = {mount["mountPath"]: mount["name"] for mount in self.container["volumeMounts"]}
+        (tmp,) = [volume for volume in self.pod["volumes"] if volume["name"] == mounted["/tmp"]]
+        self.assertEqual(["sizeLimit"], [*tmp["emptyDir"]], "files in memory would count as the model's memory")
+        self.assertGreater(arguments.size(tmp["emptyDir"]["sizeLimit"] + "B"), 4 << 30)
+
+    def test_arguments_make_predictions_and_a_report(self) -> None:
+        shutil.copy(MODEL, self.machine.folder / "model.pkl")
+        names = {entry["name"]: "predict-1" for entry in self.container["env"]}
+        words = [re.sub(r"\$\((\w+)\)", lambda found: names[found[1]], word) for word in self.container["args"]]
+        done = self.run_here(words)
+        self.assertEqual(0, done.status, done.output)
+        self.check_predictions(self.machine.folder)
+
+
+def docker_run(words: list[str]) -> Container:
+    """What `docker run` is told to start."""
+    place = next(place for place, word in enumerate(words) if IMAGE.fullmatch(word))
+    flags, image, given = words[:place], words[place], words[place + 1 :]
+    value = {flag: flags[place + 1] for place, flag in enumerate(flags[:-1])}
+    return Container(image, given, value["--cpus"], arguments.size(value["--memory"]))
+
+
+def check_cron(case: unittest.TestCase, expression: str) -> None:
+    """Five fields, each a star, a number or a range within what cron allows."""
+    ranges = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)]
+    fields = expression.split()
+    case.assertEqual(len(ranges), len(fields))
+    for field, (low, high) in zip(fields, ranges, strict=True):
+        case.assertRegex(field, r"^(\*|\d+(-\d+)?)$")
+        for number in re.findall(r"\d+", field):
+            case.assertTrue(low <= int(number) <= high, field)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,368 @@
+"""run_limited: real programs under real limits."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from numerai_predict.sandbox.cgroup import MemoryGroup
+from numerai_predict.sandbox.channel import Message, ProtocolError
+from numerai_predict.sandbox.supervisor import Limits, Outcome, Stop, run_limited
+from tests.harness import ROOT, command_lines
+
+PROLOGUE = f"""
+import os, sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from numerai_predict.sandbox.channel import ChildChannel
+channel = ChildChannel.from_stdin()
+"""
+
+
+def refuse(name: str) -> Path:
+    raise AssertionError(f"nobody asked for {name}")
+
+
+class TestRunLimited(unittest.TestCase):
+    """What becomes of a program that speaks the channel's language, or does not."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def run_program(self, program: str, limits: Limits | None = None) -> Outcome:
+        """Run a Python program that has its `channel`; what it asks for comes from the test's folder."""
+        argv = [sys.executable, "-c", PROLOGUE + textwrap.dedent(program)]
+        return run_limited(argv, limits or Limits(wall_s=60), lambda name: self.folder / name)
+
+    def test_answer_and_payload_arrive(self) -> None:
+        outcome = self.run_program("channel.answer({'seen': 7}, b'x' * 3_000_000)")
+        self.assertEqual((outcome.status, outcome.stopped, outcome.answer), (0, None, {"seen": 7}))
+        self.assertEqual(outcome.payload, b"x" * 3_000_000)
+
+    def test_program_gets_the_files_that_it_asks_for(self) -> None:
+        (self.folder / "model").write_bytes(b"content")
+        outcome = self.run_program("""
+            reply, file = channel.request("model")
+            channel.answer({"name": reply["name"], "content": file.read().decode()})
+        """)
+        self.assertEqual(outcome.answer, {"name": "model", "content": "content"})
+
+    def test_findings_are_heard_before_the_answer_and_not_part_of_it(self) -> None:
+        heard: list[Message] = []
+        argv = [sys.executable, "-c", PROLOGUE + "channel.tell({'found': 1}); channel.answer({})"]
+        outcome = run_limited(argv, Limits(wall_s=60), refuse, heard.append)
+        self.assertEqual(([{"found": 1}], {}), (heard, outcome.answer))
+
+    def test_findings_that_come_twice_are_refused(self) -> None:
+        heard: list[Message] = []
+        argv = [sys.executable, "-c", PROLOGUE + "channel.tell({}); channel.tell({'forged': 1}); channel.answer({})"]
+        outcome = run_limited(argv, Limits(wall_s=60), refuse, heard.append)
+        self.assertEqual((Stop.HANDOVER, [{}], None), (outcome.stopped, heard, outcome.answer))
+
+    def test_findings_that_the_listener_refuses_end_the_program(self) -> None:
+        def refuse_all(findings: Message) -> None:
+            raise ProtocolError("nonsense")
+
+        argv = [sys.executable, "-c", PROLOGUE + "channel.tell({}); time.sleep(60)"]
+        outcome = run_limited(argv, Limits(wall_s=60), refuse, refuse_all)
+        self.assertEqual((Stop.HANDOVER, "nonsense"), (outcome.stopped, outcome.refusal))
+
+    def test_answer_without_the_nonce_is_refused(self) -> None:
+        outcome = self.run_program("""
+            from numerai_predict.sandbox.channel import encode
+            channel._send(encode({"answer": {}, "nonce": "guessed"}))
+            time.sleep(60)
+        """)
+        self.assertEqual((outcome.stopped, outcome.answer), (Stop.HANDOVER, None))
+
+    def test_program_that_asks_twice_is_refused(self) -> None:
+        (self.folder / "model").write_bytes(b"")
+        outcome = self.run_program("channel.request('model'); channel.request('model')")
+        self.assertEqual((outcome.stopped, outcome.answer), (Stop.HANDOVER, None))
+
+    def test_payload_over_the_limit_is_refused(self) -> None:
+        outcome = self.run_program("channel.answer({}, b'x' * 2000)", Limits(wall_s=60, answer_bytes=1000))
+        self.assertEqual((outcome.stopped, outcome.answer), (Stop.HANDOVER, None))
+
+    def test_exit_without_an_answer_has_its_status_and_no_answer(self) -> None:
+        outcome = self.run_program("os._exit(7)")
+        self.assertEqual((outcome.status, outcome.stopped, outcome.answer), (7, None, None))
+
+    def test_signal_is_a_negative_status_and_the_log_says_where(self) -> None:
+        outcome = self.run_program("""
+            channel.announce("crashing")
+            import ctypes
+            ctypes.string_at(0)
+        """)
+        self.assertEqual((outcome.status, outcome.phase), (-11, "crashing"))
+        self.assertIn("Segmentation fault", outcome.log_tail)
+
+    def test_program_over_its_time_is_ended_with_its_children(self) -> None:
+        began = time.monotonic()
+        outcome = self.run_program(
+            """
+            child = os.fork()
+            if child == 0:
+                os.setsid()
+                time.sleep(600)
+            print(child, flush=True)
+            time.sleep(600)
+            """,
+            Limits(wall_s=4),
+        )
+        self.assertIs(outcome.stopped, Stop.TIME)
+        self.assertLess(time.monotonic() - began, 30)
+        self.assert_ends(int(outcome.log_tail))
+
+    def test_program_over_its_memory_is_ended(self) -> None:
+        limits = Limits(wall_s=60, memory_bytes=300_000_000)
+        outcome = self.run_program("hold = [b'x' * 10_000_000 for _ in range(1000)]; time.sleep(60)", limits)
+        self.assertIs(outcome.stopped, Stop.MEMORY)
+        self.assertGreater(outcome.peak_memory_bytes, 300_000_000)
+        self.assertLess(outcome.peak_memory_bytes, 3_000_000_000)
+
+    def test_grandchildren_of_a_program_that_answers_are_ended(self) -> None:
+        outcome = self.run_program("""
+            child = os.fork()
+            if child == 0:
+                time.sleep(600)
+            channel.answer({"child": child})
+        """)
+        assert outcome.answer is not None
+        self.assert_ends(outcome.answer["child"])
+
+    def test_time_in_which_the_program_waits_for_us_does_not_count(self) -> None:
+        def slowly(name: str) -> Path:
+            time.sleep(2)
+            return Path(os.devnull)
+
+        argv = [sys.executable, "-c", PROLOGUE + "channel.request('model'); channel.answer({})"]
+        outcome = run_limited(argv, Limits(wall_s=1.9), slowly)
+        self.assertEqual((outcome.stopped, outcome.answer), (None, {}))
+        self.assertGreater(outcome.waited_s, 1.9)
+        self.assertLess(outcome.wall_s, 1.9)
+
+    def test_program_that_calls_a_phase_fetching_gains_no_time(self) -> None:
+        outcome = self.run_program("channel.announce('fetching'); time.sleep(600)", Limits(wall_s=1.5))
+        self.assertIs(outcome.stopped, Stop.TIME)
+
+    def test_program_that_announces_phases_without_end_is_refused(self) -> None:
+        outcome = self.run_program("for n in range(10**9): channel.announce(f'phase {n}')")
+        self.assertIs(outcome.stopped, Stop.HANDOVER)
+
+    def test_failure_to_provide_ends_the_program_and_is_raised(self) -> None:
+        argv = [sys.executable, "-c", PROLOGUE + "channel.request('model'); time.sleep(600)"]
+        with self.assertRaisesRegex(AssertionError, "nobody asked for model"):
+            run_limited(argv, Limits(), refuse)
+
+    def test_output_is_relayed_and_its_end_kept(self) -> None:
+        outcome = self.run_program("print('last words', file=sys.stderr); os._exit(0)")
+        self.assertIn("last words", outcome.log_tail)
+
+    def test_program_that_neither_reads_nor_answers_is_no_success(self) -> None:
+        outcome = run_limited(["true"], Limits(wall_s=60), refuse)
+        self.assertEqual((outcome.status, outcome.answer), (0, None))
+
+    def test_half_an_answer_is_refused(self) -> None:
+        for half in ("""b'{"answer": '""", """b'{"payload_bytes": 9}\\n'""", """b'{"payload_bytes": 9}\\n12345678'"""):
+            with self.subTest(half):
+                outcome = self.run_program(f"channel._send({half}); os._exit(0)")
+                self.assertEqual((outcome.stopped, outcome.answer), (Stop.HANDOVER, None))
+                self.assertEqual(outcome.refusal, "only the beginning of a message")
+
+    def test_thread_that_provides_is_there_before_the_program_begins(self) -> None:
+        provider = []
+
+        def provide(_: str) -> Path:
+            provider.append(str(threading.get_native_id()))
+            return Path(os.devnull)
+
+        program = "print(*os.listdir(f'/proc/{os.getppid()}/task'), flush=True)\nchannel.request('model')"
+        outcome = run_limited([sys.executable, "-c", PROLOGUE + program], Limits(wall_s=60), provide)
+        self.assertEqual(len(provider), 1)
+        self.assertIn(provider[0], outcome.log_tail.split())
+
+    def test_memory_of_the_first_file_on_a_tmpfs_is_not_the_programs(self) -> None:
+        group = MemoryGroup(self.folder, 2)
+        (self.folder / "cgroup.procs").write_text(f"{os.getpid()}\n")
+        held = self.folder / "memory.stat"
+        held.write_text("anon 1000000000\nshmem 0\n")
+
+        def provide(name: str) -> Path:
+            time.sleep(0.1)  # The runtime listens again, and hears of the file before it looks at the memory.
+            held.write_text(f"anon 1000000000\nshmem {700_000_000 if name == 'model' else 1_400_000_000}\n")
+            if name == "model":
+                time.sleep(0.2)
+            return Path(os.devnull)
+
+        for needs, stopped in (("model",), None), (("model", "live_features"), Stop.MEMORY):
+            program = f"for need in {needs}: channel.request(need)\ntime.sleep(0.5)\nchannel.answer({{}})"
+            with self.subTest(needs), mock.patch.object(MemoryGroup, "ours", return_value=group):
+                held.write_text("anon 1000000000\nshmem 0\n")
+                limits = Limits(wall_s=60, memory_bytes=500_000_000)
+                outcome = run_limited([sys.executable, "-c", PROLOGUE + program], limits, provide)
+                self.assertIs(outcome.stopped, stopped)
+
+    def test_program_has_a_folder_of_its_own_that_goes_with_it(self) -> None:
+        outcome = self.run_program("""
+            terms, _ = channel.terms()
+            open("here", "w").close()
+            places = {os.getcwd(), os.environ["HOME"], os.environ["TMPDIR"], terms["folder"]}
+            channel.answer({"places": sorted(places), "files": os.listdir(terms["folder"])})
+        """)
+        assert outcome.answer is not None
+        (folder,) = outcome.answer["places"]
+        self.assertEqual(outcome.answer["files"], ["here"])
+        self.assertFalse(Path(folder).exists())
+
+    def test_program_that_confines_itself_tells_which_promises_do_not_hold(self) -> None:
+        outcome = self.run_program("""
+            from numerai_predict.sandbox.confine import confine
+            channel.admit(confine(channel.terms()[0]))
+            channel.answer({})
+        """)
+        assert outcome.broken is not None
+        # As root the interpreter may be out of reach for every other user; a container has nothing else to excuse.
+        self.assertLessEqual(set(outcome.broken), {"user"} if os.getuid() == 0 else set())
+
+    def test_promise_that_is_told_twice_or_is_none_is_not_taken(self) -> None:
+        outcome = self.run_program("channel.admit({'network': 'x' * 9999, 'moon': 'no'}); channel.answer({})")
+        self.assertEqual(outcome.broken, {"network": "x" * 500, **self.unavoidable(outcome)})
+        outcome = self.run_program("channel.admit({'files': 'x'}); channel.admit({}); time.sleep(60)")
+        self.assertIs(outcome.stopped, Stop.HANDOVER)
+
+    def unavoidable(self, outcome: Outcome) -> dict[str, str]:
+        assert outcome.broken is not None
+        return {name: reason for name, reason in outcome.broken.items() if name == "user"}
+
+    def test_crash_is_written_to_the_trace_and_not_to_the_log(self) -> None:
+        outcome = self.run_program("""
+            import ctypes, faulthandler
+            faulthandler.enable(channel.terms()[1])
+            ctypes.string_at(0)
+        """)
+        self.assertEqual(outcome.status, -signal.SIGSEGV)
+        self.assertIn("Current thread", outcome.trace)
+        self.assertEqual(outcome.log_tail, "")
+
+    def test_program_with_too_many_processes_is_ended_with_all_of_them(self) -> None:
+        outcome = self.run_program(
+            """
+            for _ in range(60):
+                if os.fork() == 0:
+                    time.sleep(60)
+            time.sleep(60)
+            """,
+            Limits(wall_s=60, processes=50),
+        )
+        self.assertIs(outcome.stopped, Stop.PROCESSES)
+
+    def test_program_that_fills_its_folder_is_ended(self) -> None:
+        outcome = self.run_program(
+            "for n in range(30): open(str(n), 'wb').write(b'x' * 1_000_000)\ntime.sleep(60)",
+            Limits(wall_s=60, disk_bytes=20_000_000),
+        )
+        self.assertIs(outcome.stopped, Stop.DISK)
+
+    def test_output_beyond_the_limit_is_dropped_and_its_end_kept(self) -> None:
+        shown = io.TextIOWrapper(io.BytesIO())
+        with mock.patch("sys.stdout", shown):
+            outcome = self.run_program("print('x' * 999_990 + 'the end'); os._exit(0)", Limits(log_bytes=1000))
+        assert isinstance(shown.buffer, io.BytesIO)
+        self.assertEqual(shown.buffer.getvalue(), b"x" * 1000)
+        self.assertEqual(outcome.dropped_log_bytes, 999_998 - 1000)
+        self.assertTrue(outcome.log_tail.endswith("the end\n"))
+
+    def test_daemon_is_ended_and_its_cpu_seconds_counted(self) -> None:
+        outcome = self.run_program("""
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    for descriptor in range(100):
+                        try: os.close(descriptor)
+                        except OSError: pass
+                    end = time.process_time() + 0.4
+                    while time.process_time() < end: pass
+                    os.execvp("sleep", ["sleep", "98765.5"])
+                os._exit(0)
+            time.sleep(2)
+            channel.answer({})
+        """)
+        self.assertEqual(outcome.answer, {})
+        self.assertGreater(outcome.cpu_s, 0.4)
+        self.assertNotIn(["sleep", "98765.5"], command_lines())
+
+    def test_interrupt_leaves_neither_process_nor_folder(self) -> None:
+        """Several interrupts, as an impatient user gives: the first must not spoil the cleaning up."""
+        runner = f"""
+import signal, sys
+sys.path.insert(0, {str(ROOT)!r})
+from numerai_predict.sandbox.supervisor import Limits, run_limited
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background jobs ignore it.
+run_limited(["sleep", "98765.25"], Limits(), None)
+"""
+        environment = dict(os.environ, TMPDIR=str(self.folder))
+        argv = [sys.executable, "-c", runner]
+        with subprocess.Popen(argv, stderr=subprocess.PIPE, env=environment) as process:
+            while not list(self.folder.iterdir()):
+                time.sleep(0.01)
+            time.sleep(0.3)
+            for _ in range(20):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.002)
+            assert process.stderr is not None
+            self.assertIn(b"KeyboardInterrupt", process.stderr.read())
+        self.assertEqual(list(self.folder.iterdir()), [])
+        self.assertNotIn(["sleep", "98765.25"], command_lines())
+
+    def test_program_ends_when_its_runtime_is_killed(self) -> None:
+        program = PROLOGUE + "from numerai_predict.sandbox.confine import confine\nconfine(channel.terms()[0])\n"
+        program += "print(os.getpid(), flush=True)\ntime.sleep(600)"
+        runner = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from numerai_predict.sandbox.supervisor import Limits, run_limited
+run_limited([sys.executable, "-c", {program!r}], Limits(), None)
+"""
+        environment = dict(os.environ, TMPDIR=str(self.folder))
+        argv = [sys.executable, "-c", runner]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as process:
+            assert process.stdout is not None
+            pid = int(process.stdout.readline())
+            process.kill()
+        self.assert_ends(pid)
+
+    def test_cpu_seconds_and_phases_are_counted(self) -> None:
+        outcome = self.run_program("""
+            channel.announce("computing")
+            end = time.process_time() + 0.5
+            while time.process_time() < end: pass
+            channel.answer({})
+        """)
+        self.assertGreater(outcome.cpu_s, 0.5)
+        self.assertGreater(outcome.phases["computing"], 0.4)
+
+    def assert_ends(self, pid: int) -> None:
+        """Fail if the process is still there after some seconds; a zombie has ended."""
+        for _ in range(100):
+            try:
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            except FileNotFoundError:
+                return
+            if state == "Z":
+                return
+            time.sleep(0.05)
+        self.fail(f"process {pid} is still running")
+
+
+if __name__ == "__main__":
+    unittest.main()
