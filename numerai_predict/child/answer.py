@@ -1,0 +1,74 @@
+"""What the model's process answers: plain data that the child builds and the parent reads."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Rows and columns of a DataFrame, its index not among them."""
+
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: the label of its code (faults.Code), a sentence with the numbers, and a remedy."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class RaisedException:
+    """An exception of the model; `kinds` are the names of its class and bases, `where` is the user's line as
+    ` in predict (model.py line 12)`, `libraries` the versions of those that were loaded.
+    """
+
+    kind: str
+    kinds: list[str]
+    message: str
+    name: str
+    where: str
+    trace: str
+    libraries: dict[str, str]
+
+
+@dataclass(frozen=True)
+class PredictionStats:
+    """The first column of the predictions: ten bins over [0, 1] in `histogram`, Spearman's correlation with each
+    benchmark model in `spearman`. What cannot be computed is None.
+    """
+
+    rows: int
+    columns: list[str]
+    min: float
+    mean: float
+    max: float
+    std: float | None
+    histogram: list[int]
+    spearman: dict[str, float | None]
+
+
+@dataclass
+class Answer:
+    """What became of the model, as far as it came. `parameters` is how many DataFrames it takes, `optional_second` the
+    name of its second parameter if it would do without, `hosts` what it tried to reach.
+    """
+
+    parameters: int | None = None
+    optional_second: str | None = None
+    data: dict[str, Shape] = field(default_factory=dict)
+    hosts: list[str] = field(default_factory=list)
+    fault: Problem | None = None
+    exception: RaisedException | None = None
+    failures: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    predictions: PredictionStats | None = None
+
+    def as_message(self) -> dict[str, Any]:
+        """Plain data for the way to the parent; what is not known is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
