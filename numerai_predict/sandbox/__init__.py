@@ -1,1 +1,33 @@
-"""The sandbox room."""
+"""Runs a program under limits and away from the runtime, and says how it ended; knows nothing of models."""
+
+from numerai_predict.sandbox.channel import LINE_LOST, ChildChannel, Message, ProtocolError
+from numerai_predict.sandbox.confine import confine, explain_network_errors
+from numerai_predict.sandbox.hide_parent import hide
+from numerai_predict.sandbox.launcher import Birthplace, Child, ExecLauncher, Launcher
+from numerai_predict.sandbox.outcome import PROMISES, Limits, Outcome, Stop
+from numerai_predict.sandbox.reaper import fork_program
+from numerai_predict.sandbox.signals import undisturbed
+from numerai_predict.sandbox.supervisor import Supervisor
+from numerai_predict.sandbox.workspace import NoWorkspaceError
+
+__all__ = [
+    "LINE_LOST",
+    "PROMISES",
+    "Birthplace",
+    "Child",
+    "ChildChannel",
+    "ExecLauncher",
+    "Launcher",
+    "Limits",
+    "Message",
+    "NoWorkspaceError",
+    "Outcome",
+    "ProtocolError",
+    "Stop",
+    "Supervisor",
+    "confine",
+    "explain_network_errors",
+    "fork_program",
+    "hide",
+    "undisturbed",
+]

@@ -95,16 +95,16 @@ class ChildChannel:
         """Ask on what terms to confine ourselves; comes with a descriptor to write a crash's traceback to."""
         return self._ask("terms")
 
-    def admit(self, broken: dict[str, str]) -> None:
-        """Tell the parent which promises do not hold here, each with the reason; to be said once."""
-        self._send(encode({"broken": broken}))
+    def report_broken(self, promises: dict[str, str]) -> None:
+        """Say which promises do not hold here, each with the reason; once."""
+        self._send(encode({"broken": promises}))
 
-    def tell(self, findings: Message) -> None:
-        """Tell the parent what has been found out before the answer; to be said once."""
+    def report_findings(self, findings: Message) -> None:
+        """Say what has been found out before the answer; once."""
         self._send(encode({"findings": findings}))
 
     def announce(self, phase: str) -> None:
-        """Tell the parent which phase begins."""
+        """Say which phase begins."""
         self._send(encode({"phase": phase}))
 
     def request(self, need: str) -> tuple[Message, BinaryIO]:

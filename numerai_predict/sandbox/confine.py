@@ -9,7 +9,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,28 @@ from numerai_predict.sandbox.channel import Message
 PROC = Path("/proc")
 CAPSET = {"x86_64": 126, "aarch64": 91}
 NICENESS = 10
-# Counts the threads of that user on the whole machine; the parent stops a model long before.
+# Counts the threads of that user on the whole machine; the runtime stops a model long before.
 MAX_TASKS = 4096
 # What libraries set aside and do not use: pyarrow alone takes 1.2 GB, 64 threads take 0.5 GB of stacks.
 UNUSED_BYTES = 4 << 30
 MAX_HOSTS = 10
 
 
-def confine(terms: Message) -> dict[str, str]:
-    """Give up the network, the parent, all folders but one, and more than a share of the machine: for good, for this
+def confine(terms: Message, reaper: int) -> dict[str, str]:
+    """Give up the network, the runtime, all folders but one, and more than a share of the machine: for good, for this
     process and all that it starts. Returns the promises that do not hold here, each with the reason.
 
-    `terms` are the parent's: its process id, the private folder, the limits in bytes (None: no limit).
+    `terms` are the runtime's: its process id, the private folder, the limits in bytes (None: no limit). `reaper` is the
+    process that fork_program left above this one.
     """
-    parent = terms["parent"]
+    runtime = terms["runtime"]
     broken = {}
     steps: dict[str, Callable[[], object]] = {
         "secrets": _drop_capabilities,
-        "processes": lambda: _end_with(parent),
+        "processes": lambda: _end_with(reaper),
         "memory": lambda: _take_little(terms["memory_bytes"], terms["file_bytes"]),
         "files": lambda: landlock.restrict_writes([Path(terms["folder"])]),
-        "network": lambda: seccomp.forbid(parent),
+        "network": lambda: seccomp.forbid([runtime, reaper]),
     }
     for promise, give_up in steps.items():
         try:
@@ -47,7 +48,7 @@ def confine(terms: Message) -> dict[str, str]:
         except OSError as error:
             broken[promise] = f"{_MEANS[promise]} ({error.strerror or error})"
     # What was asked for is not always what is: an emulator may swallow the call.
-    for promise, leak in _leaks(parent, Path(terms["folder"]).parent):
+    for promise, leak in _leaks([runtime, reaper], Path(terms["folder"]).parent):
         broken.setdefault(promise, leak)
     return broken
 
@@ -118,15 +119,15 @@ def _drop_capabilities() -> None:
     linux.syscall(CAPSET[machine], struct.pack("=Ii", version_3, this_process), bytes(24))
 
 
-def _end_with(parent: int) -> None:
-    """Be killed when the parent is: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html."""
+def _end_with(reaper: int) -> None:
+    """Be killed when the reaper is: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html."""
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if os.getppid() != reaper:
         os._exit(1)
 
 
 def _take_little(memory_bytes: int | None, file_bytes: int) -> None:
-    """Stand back for the parent, in computing time and when the kernel must choose whom to end."""
+    """Stand back for the runtime, in computing time and when the kernel must choose whom to end."""
     os.nice(NICENESS)
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, file_bytes)
@@ -145,13 +146,14 @@ def _lower(limit: int, value: int) -> None:
     resource.setrlimit(limit, (value, value))
 
 
-def _leaks(parent: int, shared_folder: Path) -> Iterator[tuple[str, str]]:
+def _leaks(protected: Sequence[int], shared_folder: Path) -> Iterator[tuple[str, str]]:
     """What is still possible that should not be."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_STREAM):
         yield "network", "an internet socket can still be opened"
-    with contextlib.suppress(OSError):
-        os.kill(parent, 0)
-        yield "parent", f"the model runs as the same user ({os.getuid()}) and could send signals to the runtime"
+    for pid in protected:
+        with contextlib.suppress(OSError):
+            os.kill(pid, 0)
+            yield "parent", f"the model runs as the same user ({os.getuid()}) and could send signals to the runtime"
     for process in _other_processes():
         with contextlib.suppress(OSError):
             if (process / "environ").read_bytes():  # A thread of the kernel has none, and may be opened.

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import BinaryIO
 
 CHUNK_BYTES = 1 << 16
 KEPT_BYTES = 16_000
@@ -22,10 +22,10 @@ class OutputRelay:
         """The last of it, whether it was passed on or not."""
         return self._kept.decode(errors="replace")
 
-    def handler(self, source: int, target: Any) -> Callable[[], bool]:
-        """A function that passes on what can be read from `source` now; false once there will be no more."""
+    def handler(self, target: BinaryIO | None) -> Callable[[int], bool]:
+        """A function that passes on what can be read from a descriptor now; false once there will be no more."""
 
-        def handle() -> bool:
+        def handle(source: int) -> bool:
             data = read_now(source)
             if not data:
                 return data is None
@@ -34,9 +34,9 @@ class OutputRelay:
             passed = data[: self._left]
             self._left -= len(passed)
             self.dropped_bytes += len(data) - len(passed)
-            if passed:
+            if passed and target is not None:
                 with contextlib.suppress(OSError, ValueError):  # Our own reader may be gone (`| head`).
-                    getattr(target, "buffer", target).write(passed)
+                    target.write(passed)
                     target.flush()
             return True
 

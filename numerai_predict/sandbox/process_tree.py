@@ -5,10 +5,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from numerai_predict.sandbox import linux
 from numerai_predict.sandbox.cgroup import MemoryGroup
 
 PROC = "/proc"
@@ -17,6 +16,9 @@ REFRESH_SECONDS = 0.2
 # One that the kernel holds back (a dead network drive) may take for ever to end.
 KILL_SECONDS = 5.0
 UNKNOWN = 0
+
+# Of the trees that this process holds to their limits now.
+_reapers: set[int] = set()
 
 
 class _Process(NamedTuple):
@@ -34,35 +36,21 @@ class _Process(NamedTuple):
         return self.pid, self.start
 
 
-def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent dies; raises OSError where the kernel cannot do that."""
-    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
-
-
 class ProcessTree:
-    """The processes that descend from `root`, our child and the leader of a session of its own.
+    """All that descends from `reaper`, which adopts the orphans among it (reaper.py) and is no member itself.
 
-    After `adopt_orphans` that includes its daemons. They are told from our other children by their session, which no
-    process can join from outside: nothing else may start a session below us meanwhile. `group` is the memory group
-    that we are in; its count is used for as long as nobody but our ancestors, we and our descendants are in it. Raises
-    ValueError for a process that is not our child.
+    `group` is the memory group that we are in; its count is used for as long as nobody but our ancestors, we and our
+    descendants are in it, and no other tree of ours.
     """
 
-    def __init__(self, root: int, group: MemoryGroup | None = None) -> None:
-        self.orphans_cpu_s = 0.0
+    def __init__(self, reaper: int, group: MemoryGroup | None = None) -> None:
+        self.program = UNKNOWN
+        self._reaper = _read_stat(reaper) or _Process(reaper)
         self._session = os.getsid(0)
-        processes = _list_processes()
-        self._root = processes.get(root, _Process(root, os.getpid()))
-        if self._root.parent != os.getpid():
-            raise ValueError(f"process {root} is not our child")
-        self._earlier = {
-            process.identity
-            for process in processes.values()
-            if root not in processes or process.start <= self._root.start
-        }
-        self._members = {root: self._root}
+        self._members: dict[int, _Process] = {}
         self._group = group
         self._others: list[int] | None = None
+        _reapers.add(reaper)
         self._look()
         self.disregard_files()
 
@@ -79,7 +67,6 @@ class ProcessTree:
         """What the tree holds now; keeps the peak."""
         if time.monotonic() - self._looked >= REFRESH_SECONDS:
             self._look()
-            self._reap()
         if self._group is None or self._others is None:
             total = self._sum_of_members()
         else:
@@ -87,44 +74,24 @@ class ProcessTree:
             total = max(0, self._group.held_bytes() - others_bytes)
         self._largest_total = max(self._largest_total, total)
         # The kernel remembers a peak between two polls, though only for each process on its own (VmHWM).
-        highest = _kib(self._root.pid, "status", b"VmHWM:")
+        highest = _kib(self.program, "status", b"VmHWM:") if self.program else 0
         self.peak_memory_bytes = max(self.peak_memory_bytes, self._largest_total, highest)
         return total
 
-    def kill(self) -> None:
-        """End every member with SIGKILL, those too that are born meanwhile."""
+    def kill(self, is_over: Callable[[], bool]) -> None:
+        """End every member with SIGKILL, those too that are born meanwhile, until `is_over`: the reaper alone knows
+        that none is left. Gives up after some seconds.
+        """
         enough = time.monotonic() + KILL_SECONDS
         # A fork bomb would leave us no time to look at all it started: halt what we can first.
-        root = _read_stat(self._root.pid)
-        if root and root.identity == self._root.identity:
-            _signal({root.group}, signal.SIGSTOP)
-        self._look()
-        while left := self._not_buried():
-            # A process group dies as one, between two forks. A dead member's may hold children not yet seen.
-            groups = {member.group for member in left}
-            for number in (signal.SIGSTOP, signal.SIGKILL):
-                _signal(groups, number)
-            self._reap()
+        _signal({member.group for member in self._members.values()}, signal.SIGSTOP)
+        while not is_over() and time.monotonic() < enough:
             self._look()
-            if time.monotonic() > enough:
-                break
-
-    def _not_buried(self) -> list[_Process]:
-        """The members that live, and the dead ones that wait for us: while there are any, more may have been born."""
-        here = os.getpid()
-        return [
-            member
-            for member in self._members.values()
-            if not member.dead or (member.parent == here and member.identity != self._root.identity)
-        ]
-
-    def _reap(self) -> None:
-        """Bury dead orphans. The root is left to whoever started it."""
-        for member in self._not_buried():
-            if member.dead:
-                with contextlib.suppress(ChildProcessError):
-                    _, _, usage = os.wait4(member.pid, os.WNOHANG)
-                    self.orphans_cpu_s += usage.ru_utime + usage.ru_stime
+            # A process group dies as one, between two forks. A dead member's may hold children not yet seen.
+            groups = {member.group for member in self._members.values()}
+            for number in (signal.SIGSTOP, signal.SIGKILL):
+                _signal(groups - {self._reaper.group}, number)
+        _reapers.discard(self._reaper.pid)
 
     def _look(self) -> None:
         # The group first: so everyone in it who lives is among the processes.
@@ -133,27 +100,34 @@ class ProcessTree:
         children: dict[int, list[int]] = {}
         for process in processes.values():
             children.setdefault(process.parent, []).append(process.pid)
-        # Without adopt_orphans (or on macOS) a member whose parent died goes to init, so members are kept.
+        # Without a reaper that adopts (on macOS) a member whose parent died goes to init, so members are kept.
         known = {member.identity for member in self._members.values()}
-        seeds = [pid for pid, process in processes.items() if process.identity in known or self._is_orphan(process)]
+        seeds = [pid for pid, process in processes.items() if process.identity in known]
+        seeds += children.get(self._reaper.pid, [])
         members = {pid: processes[pid] for pid in _descendants(seeds, children)}
         # For safety: whatever has gone wrong, our own session is never counted nor killed.
         self._members = {pid: member for pid, member in members.items() if member.session != self._session}
-        others = [pid for pid in grouped if pid in processes and pid not in members]
-        family = _descendants([os.getpid()], children) | _ancestors(os.getpid(), processes)
-        self._others = others if 0 not in grouped and family.issuperset(others) else None
+        others = [pid for pid in grouped if pid in processes and pid not in members and pid != self._reaper.pid]
+        self._others = others if self._are_ours(others, grouped, processes, children) else None
         self._looked = time.monotonic()
 
-    def _is_orphan(self, process: _Process) -> bool:
-        adopted = process.parent == os.getpid() and process.identity not in self._earlier
-        return adopted and process.session not in (self._session, UNKNOWN)
+    def _are_ours(
+        self, others: list[int], grouped: set[int], processes: dict[int, _Process], children: dict[int, list[int]]
+    ) -> bool:
+        """Whether it is known what these hold: they are our family, and none is of another tree, which may have files
+        in memory.
+        """
+        family = _descendants([os.getpid()], children) | _ancestors(os.getpid(), processes)
+        return 0 not in grouped and family.issuperset(others) and _reapers.isdisjoint(others)
 
     def _unowned_bytes(self) -> int:
         """What the group holds and no process does: files in memory, left there before."""
         if self._group is None or self._others is None:
             self._group = None
             return 0
-        return max(0, self._group.held_bytes() - sum(map(_private_bytes, [*self._others, *self._members])))
+        return max(
+            0, self._group.held_bytes() - sum(map(_private_bytes, [*self._others, *self._members, self._reaper.pid]))
+        )
 
     def _sum_of_members(self) -> int:
         total = sum(_rss_bytes(pid) or member.rss for pid, member in self._members.items())

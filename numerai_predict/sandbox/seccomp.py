@@ -113,18 +113,19 @@ class Rule(NamedTuple):
     cases: tuple[tuple[Match, ...], ...] = ()
 
 
-def forbid(parent: int) -> None:
-    """Deny this process, all its threads and all that it starts the network and attacks on the process `parent`.
+def forbid(processes: Collection[int]) -> None:
+    """Deny this process, all its threads and all that it starts the network and attacks on `processes`.
 
     For good. Unix sockets stay; so does all that it does to itself and to what it starts. It must lead a session of
-    its own, or signals to its own group would reach the parent. Raises OSError where the kernel takes no filter.
+    its own, or signals to its own group would reach them. Raises OSError where the kernel takes no filter.
     """
     # Without it only root may install a filter, as setuid programs would be confused by it.
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     machine = os.uname().machine
     if machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"no system call filter for {machine}")
-    program = assemble(_threads(parent) | {1, parent}, {os.getpgid(parent), 1} - {0})
+    protected = {1, *processes, *(thread for process in processes for thread in _threads(process))}
+    program = assemble(protected, {1, *map(os.getpgid, processes)} - {0})
     _install(program, _SECCOMP[list(ARCHITECTURES).index(machine)])
 
 

@@ -1,29 +1,10 @@
-"""What Ctrl-C and SIGTERM do to a run: they end it, but not in the midst of what must be whole."""
+"""Moments in which Ctrl-C and SIGTERM must wait."""
 
 import contextlib
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from typing import NoReturn
-
-from numerai_predict.faults import Code, Fault
-
-
-@contextlib.contextmanager
-def ending_on_signals() -> Iterator[None]:
-    """While inside, Ctrl-C and SIGTERM raise Fault; PID 1 of a container would otherwise ignore them."""
-
-    def end(number: int, frame: object) -> NoReturn:
-        raise Fault(Code.INTERRUPTED, f"The run was stopped by {signal.Signals(number).name}.")
-
-    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

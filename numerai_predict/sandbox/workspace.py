@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import random
 import shutil
 import stat
 import subprocess
@@ -11,7 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-USER_IDS = range(20_000, 60_000)
+from numerai_predict.sandbox.users import UserLease
+
 # To become another user, to end its processes, and to give it a folder and take it away again:
 # https://man7.org/linux/man-pages/man7/capabilities.7.html
 CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7}
@@ -37,30 +37,36 @@ class Workspace:
             raise NoWorkspaceError(error.strerror or str(error)) from error
         self.user: int | None = None
         self.why_no_user = ""
+        self._lease: UserLease | None = None
         if os.getuid() == 0:
-            self.why_no_user = _why_no_other_user(self.folder.parent)
-            if not self.why_no_user:
-                self._hand_over(random.choice(USER_IDS))
+            self.why_no_user = _why_no_other_user(self.folder.parent) or self._give_to_a_user()
 
-    def _hand_over(self, user: int) -> None:
+    def _give_to_a_user(self) -> str:
+        """Make an unprivileged user the owner; returns why that is not possible, if so."""
         try:
-            os.chown(self.folder, user, user)
-            self.user = user
+            self._lease = UserLease()
+            os.chown(self.folder, self._lease.user, self._lease.user)
         except OSError as error:  # A user namespace may know few users.
-            self.why_no_user = f"user {user} cannot own a folder here ({error.strerror})"
+            return f"no other user can own a folder here ({error.strerror or error})"
+        self.user = self._lease.user
+        return ""
 
     def used_bytes(self) -> int:
         """What the files in the folder take up on the disk."""
         return sum(size for _, size in zip(range(MAX_FILES_COUNTED), _file_sizes(self.folder), strict=False))
 
     def remove(self) -> None:
-        """Remove the folder with all that the model left in it, and what its user left in shared memory."""
+        """Remove the folder with all that the model left in it and what its user left in shared memory, and let others
+        have that user.
+        """
         _remove_tree(self.folder)
         if self.user is not None and SHARED_MEMORY.is_dir():
             for entry in os.scandir(SHARED_MEMORY):
                 with contextlib.suppress(OSError):
                     if entry.stat(follow_symlinks=False).st_uid == self.user:
                         _remove(entry)
+        if self._lease is not None:
+            self._lease.release()
 
 
 def _remove(entry: "os.DirEntry[str]") -> None:

@@ -11,6 +11,6 @@ def predict(live_features: pd.DataFrame) -> pd.DataFrame:
     frame: Any = sys._getframe()
     while "channel" not in frame.f_locals:
         frame = frame.f_back
-    frame.f_locals["channel"].tell({"python": ["3.14"]})
+    frame.f_locals["channel"].report_findings({"python": ["3.14"]})
     time.sleep(60)
     return live_features

@@ -1,4 +1,4 @@
-"""run_limited: real programs under real limits."""
+"""supervisor.py: real programs under real limits."""
 
 import io
 import os
@@ -15,15 +15,23 @@ from unittest import mock
 
 from numerai_predict.sandbox.cgroup import MemoryGroup
 from numerai_predict.sandbox.channel import Message, ProtocolError
-from numerai_predict.sandbox.supervisor import Limits, Outcome, Stop, run_limited
+from numerai_predict.sandbox.launcher import ExecLauncher
+from numerai_predict.sandbox.outcome import Limits, Outcome, Stop
+from numerai_predict.sandbox.supervisor import Supervisor
 from tests.harness import ROOT, command_lines
 
 PROLOGUE = f"""
 import os, sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from numerai_predict.sandbox.channel import ChildChannel
+from numerai_predict.sandbox import ChildChannel, fork_program
+reaper = fork_program(int(sys.argv[1]))
 channel = ChildChannel.from_stdin()
 """
+
+
+def launching(program: str) -> ExecLauncher:
+    """Starts a Python program that has its `channel`."""
+    return ExecLauncher([sys.executable, "-c", PROLOGUE + program])
 
 
 def refuse(name: str) -> Path:
@@ -40,8 +48,8 @@ class TestRunLimited(unittest.TestCase):
 
     def run_program(self, program: str, limits: Limits | None = None) -> Outcome:
         """Run a Python program that has its `channel`; what it asks for comes from the test's folder."""
-        argv = [sys.executable, "-c", PROLOGUE + textwrap.dedent(program)]
-        return run_limited(argv, limits or Limits(wall_s=60), lambda name: self.folder / name)
+        launcher = launching(textwrap.dedent(program))
+        return Supervisor(launcher, limits or Limits(wall_s=60), lambda name: self.folder / name).run()
 
     def test_answer_and_payload_arrive(self) -> None:
         outcome = self.run_program("channel.answer({'seen': 7}, b'x' * 3_000_000)")
@@ -58,22 +66,22 @@ class TestRunLimited(unittest.TestCase):
 
     def test_findings_are_heard_before_the_answer_and_not_part_of_it(self) -> None:
         heard: list[Message] = []
-        argv = [sys.executable, "-c", PROLOGUE + "channel.tell({'found': 1}); channel.answer({})"]
-        outcome = run_limited(argv, Limits(wall_s=60), refuse, heard.append)
+        program = launching("channel.report_findings({'found': 1}); channel.answer({})")
+        outcome = Supervisor(program, Limits(wall_s=60), refuse, heard.append).run()
         self.assertEqual(([{"found": 1}], {}), (heard, outcome.answer))
 
     def test_findings_that_come_twice_are_refused(self) -> None:
         heard: list[Message] = []
-        argv = [sys.executable, "-c", PROLOGUE + "channel.tell({}); channel.tell({'forged': 1}); channel.answer({})"]
-        outcome = run_limited(argv, Limits(wall_s=60), refuse, heard.append)
+        program = launching("channel.report_findings({}); channel.report_findings({'forged': 1}); channel.answer({})")
+        outcome = Supervisor(program, Limits(wall_s=60), refuse, heard.append).run()
         self.assertEqual((Stop.HANDOVER, [{}], None), (outcome.stopped, heard, outcome.answer))
 
     def test_findings_that_the_listener_refuses_end_the_program(self) -> None:
         def refuse_all(findings: Message) -> None:
             raise ProtocolError("nonsense")
 
-        argv = [sys.executable, "-c", PROLOGUE + "channel.tell({}); time.sleep(60)"]
-        outcome = run_limited(argv, Limits(wall_s=60), refuse, refuse_all)
+        program = launching("channel.report_findings({}); time.sleep(60)")
+        outcome = Supervisor(program, Limits(wall_s=60), refuse, refuse_all).run()
         self.assertEqual((Stop.HANDOVER, "nonsense"), (outcome.stopped, outcome.refusal))
 
     def test_answer_without_the_nonce_is_refused(self) -> None:
@@ -145,8 +153,8 @@ class TestRunLimited(unittest.TestCase):
             time.sleep(2)
             return Path(os.devnull)
 
-        argv = [sys.executable, "-c", PROLOGUE + "channel.request('model'); channel.answer({})"]
-        outcome = run_limited(argv, Limits(wall_s=1.9), slowly)
+        program = launching("channel.request('model'); channel.answer({})")
+        outcome = Supervisor(program, Limits(wall_s=1.9), slowly).run()
         self.assertEqual((outcome.stopped, outcome.answer), (None, {}))
         self.assertGreater(outcome.waited_s, 1.9)
         self.assertLess(outcome.wall_s, 1.9)
@@ -160,16 +168,16 @@ class TestRunLimited(unittest.TestCase):
         self.assertIs(outcome.stopped, Stop.HANDOVER)
 
     def test_failure_to_provide_ends_the_program_and_is_raised(self) -> None:
-        argv = [sys.executable, "-c", PROLOGUE + "channel.request('model'); time.sleep(600)"]
+        program = launching("channel.request('model'); time.sleep(600)")
         with self.assertRaisesRegex(AssertionError, "nobody asked for model"):
-            run_limited(argv, Limits(), refuse)
+            Supervisor(program, Limits(), refuse).run()
 
     def test_output_is_relayed_and_its_end_kept(self) -> None:
         outcome = self.run_program("print('last words', file=sys.stderr); os._exit(0)")
         self.assertIn("last words", outcome.log_tail)
 
     def test_program_that_neither_reads_nor_answers_is_no_success(self) -> None:
-        outcome = run_limited(["true"], Limits(wall_s=60), refuse)
+        outcome = Supervisor(ExecLauncher(["true"]), Limits(wall_s=60), refuse).run()
         self.assertEqual((outcome.status, outcome.answer), (0, None))
 
     def test_half_an_answer_is_refused(self) -> None:
@@ -186,8 +194,12 @@ class TestRunLimited(unittest.TestCase):
             provider.append(str(threading.get_native_id()))
             return Path(os.devnull)
 
-        program = "print(*os.listdir(f'/proc/{os.getppid()}/task'), flush=True)\nchannel.request('model')"
-        outcome = run_limited([sys.executable, "-c", PROLOGUE + program], Limits(wall_s=60), provide)
+        program = """
+runtime = channel.terms()[0]["runtime"]
+print(*os.listdir(f"/proc/{runtime}/task"), flush=True)
+channel.request("model")
+"""
+        outcome = Supervisor(launching(program), Limits(wall_s=60), provide).run()
         self.assertEqual(len(provider), 1)
         self.assertIn(provider[0], outcome.log_tail.split())
 
@@ -209,7 +221,7 @@ class TestRunLimited(unittest.TestCase):
             with self.subTest(needs), mock.patch.object(MemoryGroup, "ours", return_value=group):
                 held.write_text("anon 1000000000\nshmem 0\n")
                 limits = Limits(wall_s=60, memory_bytes=500_000_000)
-                outcome = run_limited([sys.executable, "-c", PROLOGUE + program], limits, provide)
+                outcome = Supervisor(launching(program), limits, provide).run()
                 self.assertIs(outcome.stopped, stopped)
 
     def test_program_has_a_folder_of_its_own_that_goes_with_it(self) -> None:
@@ -227,7 +239,7 @@ class TestRunLimited(unittest.TestCase):
     def test_program_that_confines_itself_tells_which_promises_do_not_hold(self) -> None:
         outcome = self.run_program("""
             from numerai_predict.sandbox.confine import confine
-            channel.admit(confine(channel.terms()[0]))
+            channel.report_broken(confine(channel.terms()[0], reaper))
             channel.answer({})
         """)
         assert outcome.broken is not None
@@ -235,9 +247,9 @@ class TestRunLimited(unittest.TestCase):
         self.assertLessEqual(set(outcome.broken), {"user"} if os.getuid() == 0 else set())
 
     def test_promise_that_is_told_twice_or_is_none_is_not_taken(self) -> None:
-        outcome = self.run_program("channel.admit({'network': 'x' * 9999, 'moon': 'no'}); channel.answer({})")
+        outcome = self.run_program("channel.report_broken({'network': 'x' * 9999, 'moon': 'no'}); channel.answer({})")
         self.assertEqual(outcome.broken, {"network": "x" * 500, **self.unavoidable(outcome)})
-        outcome = self.run_program("channel.admit({'files': 'x'}); channel.admit({}); time.sleep(60)")
+        outcome = self.run_program("channel.report_broken({'files': 'x'}); channel.report_broken({}); time.sleep(60)")
         self.assertIs(outcome.stopped, Stop.HANDOVER)
 
     def unavoidable(self, outcome: Outcome) -> dict[str, str]:
@@ -274,11 +286,10 @@ class TestRunLimited(unittest.TestCase):
         self.assertIs(outcome.stopped, Stop.DISK)
 
     def test_output_beyond_the_limit_is_dropped_and_its_end_kept(self) -> None:
-        shown = io.TextIOWrapper(io.BytesIO())
-        with mock.patch("sys.stdout", shown):
-            outcome = self.run_program("print('x' * 999_990 + 'the end'); os._exit(0)", Limits(log_bytes=1000))
-        assert isinstance(shown.buffer, io.BytesIO)
-        self.assertEqual(shown.buffer.getvalue(), b"x" * 1000)
+        shown = io.BytesIO()
+        program = launching("print('x' * 999_990 + 'the end'); os._exit(0)")
+        outcome = Supervisor(program, Limits(log_bytes=1000), refuse, stdout=shown).run()
+        self.assertEqual(shown.getvalue(), b"x" * 1000)
         self.assertEqual(outcome.dropped_log_bytes, 999_998 - 1000)
         self.assertTrue(outcome.log_tail.endswith("the end\n"))
 
@@ -303,12 +314,13 @@ class TestRunLimited(unittest.TestCase):
 
     def test_interrupt_leaves_neither_process_nor_folder(self) -> None:
         """Several interrupts, as an impatient user gives: the first must not spoil the cleaning up."""
+        program = PROLOGUE + "os.execvp('sleep', ['sleep', '98765.25'])"
         runner = f"""
 import signal, sys
 sys.path.insert(0, {str(ROOT)!r})
-from numerai_predict.sandbox.supervisor import Limits, run_limited
+from numerai_predict.sandbox import ExecLauncher, Limits, Supervisor
 signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background jobs ignore it.
-run_limited(["sleep", "98765.25"], Limits(), None)
+Supervisor(ExecLauncher([sys.executable, "-c", {program!r}]), Limits(), None).run()
 """
         environment = dict(os.environ, TMPDIR=str(self.folder))
         argv = [sys.executable, "-c", runner]
@@ -325,13 +337,13 @@ run_limited(["sleep", "98765.25"], Limits(), None)
         self.assertNotIn(["sleep", "98765.25"], command_lines())
 
     def test_program_ends_when_its_runtime_is_killed(self) -> None:
-        program = PROLOGUE + "from numerai_predict.sandbox.confine import confine\nconfine(channel.terms()[0])\n"
+        program = PROLOGUE + "from numerai_predict.sandbox import confine\nconfine(channel.terms()[0], reaper)\n"
         program += "print(os.getpid(), flush=True)\ntime.sleep(600)"
         runner = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from numerai_predict.sandbox.supervisor import Limits, run_limited
-run_limited([sys.executable, "-c", {program!r}], Limits(), None)
+from numerai_predict.sandbox import ExecLauncher, Limits, Supervisor
+Supervisor(ExecLauncher([sys.executable, "-c", {program!r}]), Limits(), None, stdout=sys.stdout.buffer).run()
 """
         environment = dict(os.environ, TMPDIR=str(self.folder))
         argv = [sys.executable, "-c", runner]

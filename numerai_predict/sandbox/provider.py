@@ -1,0 +1,54 @@
+"""Gets what a program asks for by name, in a thread, while the runtime goes on watching the program."""
+
+import contextlib
+import socket
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+
+class FileProvider:
+    """Calls `provide` for one name at a time; `fileno` can be read from once the file is there."""
+
+    def __init__(self, provide: Callable[[str], Path]) -> None:
+        self._provide = provide
+        self._ready, self._wake = socket.socketpair()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="provide")
+        # The program's filter protects only those of our threads that are there before it (seccomp.py).
+        self._pool.submit(_start_the_thread).result()
+        self._request: Future[Path] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something was asked for and has not been taken yet."""
+        return self._request is not None
+
+    def fileno(self) -> int:
+        """For a selector."""
+        return self._ready.fileno()
+
+    def ask(self, name: str) -> None:
+        """Begin to get the file of that name."""
+        self._request = self._pool.submit(self._provide, name)
+        self._request.add_done_callback(self._announce)
+
+    def take(self) -> Path:
+        """The file, once `fileno` can be read from; raises what `provide` raised."""
+        self._ready.recv(1)
+        request, self._request = self._request, None
+        assert request is not None
+        return request.result()
+
+    def close(self) -> None:
+        """Leave a request that is under way to itself."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._ready.close()
+        self._wake.close()
+
+    def _announce(self, _: Future[Path]) -> None:
+        with contextlib.suppress(OSError):  # The run may have ended meanwhile.
+            self._wake.send(b".")
+
+
+def _start_the_thread() -> None:
+    """Nothing to do: a pool starts its thread with the first call."""

@@ -1,0 +1,107 @@
+"""The process between the runtime and a program: whatever the program starts stays below it, to the last orphan.
+
+So it is known at any time which processes are the program's, also where the runtime has other children, or runs several
+programs at once: https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html.
+"""
+
+import contextlib
+import json
+import os
+import signal
+from typing import Any, NoReturn
+
+from numerai_predict.sandbox import linux
+from numerai_predict.sandbox.process_tree import ProcessTree
+
+
+def fork_program(reports: int) -> int:
+    """Return in a child that leads a session of its own; this process itself becomes its reaper and never returns.
+
+    The reaper writes lines of JSON to the descriptor `reports`: the program's process id with why its orphans would not
+    be adopted (empty: they are), then its exit status. It ends when nothing is left below it, and ends all of it when
+    the runtime dies. Returns the reaper's process id. Call it before there are threads.
+    """
+    runtime, reaper = os.getppid(), os.getpid()
+    unadopted = _adopt_orphans()
+    _set_dumpable(False)
+    program = os.fork()
+    if program:
+        _reap(program, reports, runtime, unadopted)
+    os.close(reports)
+    os.setsid()
+    _set_dumpable(True)  # The runtime, which may be no root, reads its memory's size in /proc.
+    return reaper
+
+
+class ReaperReports:
+    """What the reaper has reported: the program's process id and exit status, None until then; whether the reaper has
+    gone; and why the program's orphans are not adopted, if so.
+    """
+
+    def __init__(self) -> None:
+        self.program: int | None = None
+        self.status: int | None = None
+        self.unadopted = ""
+        self.has_ended = False
+        self._buffer = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take what was read from the descriptor of the reports; nothing is its end."""
+        self.has_ended = not data
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            for name, value in json.loads(line).items():
+                setattr(self, name, value)
+
+
+def _reap(program: int, reports: int, runtime: int, unadopted: str) -> NoReturn:
+    """Wait for all that ends below us, and report how the program did."""
+    os.set_inheritable(reports, False)
+    _report(reports, program=program, unadopted=unadopted)
+    for descriptor in range(3):  # Who reads what the program prints sees its end, and not ours.
+        os.close(descriptor)
+    signal.signal(signal.SIGTERM, _end_all)
+    with contextlib.suppress(OSError):
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != runtime:
+        os.kill(os.getpid(), signal.SIGTERM)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.wait()
+            if pid == program:
+                _report(reports, status=os.waitstatus_to_exitcode(status))
+    os._exit(0)
+
+
+def _end_all(number: int, frame: object) -> NoReturn:
+    """The runtime is gone, and nobody else ends what is below us."""
+    ProcessTree(os.getpid()).kill(_nothing_is_left)
+    os._exit(1)
+
+
+def _nothing_is_left() -> bool:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
+
+
+def _report(reports: int, **facts: Any) -> None:
+    with contextlib.suppress(OSError):  # The runtime may be gone.
+        os.write(reports, json.dumps(facts).encode() + b"\n")
+
+
+def _adopt_orphans() -> str:
+    try:
+        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    except OSError as error:
+        return f"a process that leaves its parent is not found again ({error.strerror or error})"
+    return ""
+
+
+def _set_dumpable(dumpable: bool) -> None:
+    """Keep others of the same user, and so the program, from our memory and environment, or let them."""
+    with contextlib.suppress(OSError):
+        linux.prctl(linux.PR_SET_DUMPABLE, int(dumpable))
