@@ -250,3 +250,7 @@ class Fault(RuntimeError):
         self.message = message
         self.hint = hint or code.hint
         self.trace = trace
+
+
+class Interrupted(BaseException):
+    """The run was stopped by the signal of that name. No Exception, since libraries (logging) swallow those."""

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import math
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -15,7 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 from numerai_predict.faults import Code, Fault
 from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S
 from numerai_predict.redaction import SHORTEST_SECRET
-from numerai_predict.transfer.http import is_url
+from numerai_predict.report import RunReport
+from numerai_predict.runner import RunRequest
+from numerai_predict.transfer import is_url
 
 # As Docker's --memory has it, a bare k, m, g is a power of 1024; kB, MB, GB are powers of 1000.
 MAX_SIZE = 1 << 62
@@ -32,22 +33,49 @@ class Parser(argparse.ArgumentParser):
         raise Fault(Code.USAGE, message)
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_or_exit(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
+    """The command line (None: of this process) as a namespace; a wrong one prints one line, writes the report and exits
+    with status 2.
+    """
+    try:
+        return parse(argv, program)
+    except Fault as fault:
+        report = RunReport()
+        report.note_fault(fault)
+        if path := report_path(argv):
+            with contextlib.suppress(OSError):
+                report.write(path)
+        refuse(fault, argv, program)
+
+
+def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
     """The command line (None: of this process) as a namespace. Raises Fault for a wrong one; exits for --help."""
-    parser = build_parser()
+    parser = build_parser(program)
     args = parser.parse_args(argv)
-    if (args.post_url is None) != (args.post_data is None):
-        parser.error("--post_url and --post_data need each other")
-    if not os.path.isdir(args.output_dir):
-        parser.error(f"argument --output_dir: {args.output_dir} is not an existing folder")
+    request_of(args)
     if args.report and not args.report.absolute().parent.is_dir():
         parser.error(f"argument --report: {args.report.absolute().parent} is not an existing folder")
     return args
 
 
-def build_parser() -> argparse.ArgumentParser:
+def request_of(args: argparse.Namespace) -> RunRequest:
+    """What the command line asks for. Raises Fault for what cannot be."""
+    return RunRequest(
+        model=args.model,
+        dataset=args.dataset,
+        benchmarks=args.benchmarks,
+        output_dir=Path(args.output_dir),
+        post_url=args.post_url,
+        post_data=args.post_data,
+        time_limit=args.time_limit,
+        memory_limit=args.memory_limit,
+        strict=args.strict,
+    )
+
+
+def build_parser(program: str) -> argparse.ArgumentParser:
     """The flags, as the platform's runtime has them and beyond."""
-    parser = Parser(prog="predict.py", description="Run a Numerai model on live features.")
+    parser = Parser(prog=program, description="Run a Numerai model on live features.")
     add = parser.add_argument
     add("--model", required=True, type=path_or_url, help="pickle file, or http(s) URL of one")
     add("--dataset", default=DATASET, help="live features: local file, else Numerai dataset (%(default)s)")
@@ -88,16 +116,9 @@ def secrets_in(argv: Sequence[str]) -> list[str]:
     return [part for part in parts if len(part) >= SHORTEST_SECRET]
 
 
-def secrets_of(args: argparse.Namespace) -> list[str]:
-    """What may be shown to nobody: the values in the queries of the URLs, and those of the form but for its key."""
-    urls = [value for value in (args.model, args.post_url or "") if is_url(value)]
-    pairs = [pair for url in urls for pair in parse_qsl(urlsplit(url).query)]
-    return [value for name, value in [*pairs, *(args.post_data or {}).items()] if name != "key"]
-
-
-def refuse(fault: Fault, argv: Sequence[str] | None) -> NoReturn:
+def refuse(fault: Fault, argv: Sequence[str] | None, program: str) -> NoReturn:
     """Say in one line what is wrong with the command line, after the usage if it is empty, and exit."""
-    parser = build_parser()
+    parser = build_parser(program)
     if not (sys.argv[1:] if argv is None else argv):
         parser.print_usage(sys.stderr)
     parser.exit(fault.code.blame.exit_status, f"{parser.prog}: error: {fault.message} (see --help)\n")

@@ -1,4 +1,4 @@
-"""`python -m numerai_predict.cli.presign`: the `docker run` command with presigned URLs, for operators.
+"""`numerai-predict presign`: the `docker run` command with presigned URLs, for operators.
 
 Who runs the command needs no credentials: its URL reads one model, its form writes one object, both for a while.
 """
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> arguments.Parser:
     """The flags."""
     parser = arguments.Parser(
-        prog="python -m numerai_predict.cli.presign",
+        prog="numerai-predict presign",
         description="Print the docker run command that reads a model from S3 and writes its predictions there.",
     )
     add = parser.add_argument
@@ -204,6 +204,3 @@ def one_line(error: Exception) -> str:
     """The error's message, however many lines it has."""
     return " ".join(str(error).split())
 
-
-if __name__ == "__main__":
-    sys.exit(main())

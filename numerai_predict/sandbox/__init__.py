@@ -8,6 +8,7 @@ from numerai_predict.sandbox.outcome import PROMISES, Limits, Outcome, Stop
 from numerai_predict.sandbox.reaper import fork_program
 from numerai_predict.sandbox.signals import undisturbed
 from numerai_predict.sandbox.supervisor import Supervisor
+from numerai_predict.sandbox.threads import started_pool
 from numerai_predict.sandbox.workspace import NoWorkspaceError
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "explain_network_errors",
     "fork_program",
     "hide",
+    "started_pool",
     "undisturbed",
 ]

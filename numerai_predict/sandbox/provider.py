@@ -3,8 +3,10 @@
 import contextlib
 import socket
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
+
+from numerai_predict.sandbox.threads import started_pool
 
 
 class FileProvider:
@@ -13,9 +15,7 @@ class FileProvider:
     def __init__(self, provide: Callable[[str], Path]) -> None:
         self._provide = provide
         self._ready, self._wake = socket.socketpair()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="provide")
-        # The program's filter protects only those of our threads that are there before it (seccomp.py).
-        self._pool.submit(_start_the_thread).result()
+        self._pool = started_pool("provide")
         self._request: Future[Path] | None = None
 
     @property
@@ -49,6 +49,3 @@ class FileProvider:
         with contextlib.suppress(OSError):  # The run may have ended meanwhile.
             self._wake.send(b".")
 
-
-def _start_the_thread() -> None:
-    """Nothing to do: a pool starts its thread with the first call."""

@@ -1,0 +1,43 @@
+"""Loads the model and reads the live data, in the model's process."""
+
+import pickle
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from numerai_predict.faults import Code, Fault
+from numerai_predict.inspection import open_pickle
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def load_model(file: BinaryIO, name: str) -> Any:
+    """What the pickle holds, read as pandas.read_pickle reads it (compressed ones by the suffix of `name`), but once.
+
+    pandas tries again, in pure Python, after most errors: that runs the pickle's side effects twice and takes three
+    times the memory. So it only gets to try where its compatibility with old pandas pickles can help.
+    """
+    import pandas as pd
+
+    with open_pickle(file, name) as stream:
+        try:
+            return pickle.load(stream)
+        except (AttributeError, ImportError, TypeError, UnicodeDecodeError) as error:
+            old_pandas = isinstance(error, UnicodeDecodeError) or "pandas" in str(error) or "__new__" in str(error)
+            if not old_pandas:
+                raise
+    file.seek(0)
+    with open_pickle(file, name) as stream:
+        return pd.read_pickle(stream, compression=None)
+
+
+def read_data(file: BinaryIO, name: str) -> "pd.DataFrame":
+    """The live features or benchmark models in a parquet file of that name. Raises Fault if it cannot be read."""
+    import pandas as pd
+
+    try:
+        data = pd.read_parquet(file)
+    except Exception as error:
+        raise Fault(Code.UNREADABLE_DATASET, f"{name} cannot be read as parquet: {error}.") from error
+    if data.empty:
+        raise Fault(Code.UNREADABLE_DATASET, f"{name} has no rows.")
+    return data

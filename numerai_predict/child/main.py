@@ -1,0 +1,155 @@
+"""The model's process, from its first line to its last: confine itself, look, load, predict, check, answer.
+
+Whatever the model does, the parent gets plain data, and checks it.
+"""
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import types
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
+
+from numerai_predict.child.exceptions import describe_exception
+from numerai_predict.child.load import load_model, read_data
+from numerai_predict.faults import Fault
+from numerai_predict.inspection import Findings, before_loading, inspect_pickle
+from numerai_predict.sandbox import ChildChannel, Message, confine, fork_program
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OUR_FOLDER = str(Path(__file__).resolve().parents[2])
+
+
+def main() -> NoReturn:
+    """What an ExecLauncher executes: the program below its reaper, whose reports go to the descriptor that is given."""
+    reaper = fork_program(int(sys.argv[1]))
+    sys.path.remove(OUR_FOLDER)
+    serve(ChildChannel.from_stdin(), reaper)
+
+
+def serve(channel: ChildChannel, reaper: int) -> NoReturn:
+    """Do the task that the parent sets, answer, and leave."""
+    terms, crash_log = channel.terms()
+    faulthandler.enable(crash_log)
+    faulthandler.register(signal.SIGUSR2, crash_log)  # The parent asks so where we are when the time is up.
+    channel.report_broken(confine(terms, reaper))
+    answer: Message = {"hosts": []}
+    csv = b""
+    try:
+        csv = TASKS[terms["task"]](channel, answer)
+    except Fault as fault:
+        answer["fault"] = {"code": fault.code.label, "message": fault.message, "hint": fault.hint}
+    except BaseException as error:
+        answer["exception"] = describe_exception(error)
+    channel.answer(answer, csv)
+    leave()
+
+
+def look_inside(channel: ChildChannel, answer: Message) -> bytes:
+    """Report what is in the pickle, and answer nothing else."""
+    hide_the_runtime()
+    reply, file = channel.request("model")
+    with file:
+        report_findings(channel, file, reply["name"])
+    return b""
+
+
+def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
+    """Run the model on the live data and return its predictions as CSV; notes in `answer` what it learns."""
+    channel.announce("importing")
+    import pandas as pd
+    import pyarrow.parquet  # noqa: F401 - pandas reads parquet with it; the parent may still be downloading
+
+    from numerai_predict.child import checks
+    from numerai_predict.inspection import count_arguments, optional_second_argument
+    from numerai_predict.sandbox import explain_network_errors
+
+    hide_the_runtime()
+    explain_network_errors(answer["hosts"])
+    reply, file = channel.request("model")
+    with file:
+        if fault := certain_to_fail(channel, file, reply["name"]):
+            raise fault
+        channel.announce("loading")
+        model = load_model(file, reply["name"])
+    answer["parameters"] = count_arguments(model)
+    answer["optional_second"] = optional_second_argument(model)
+
+    inputs = [read(channel, "live_features", answer)]
+    if answer["parameters"] == 2:
+        inputs.append(read(channel, "benchmark_models", answer))
+    live_ids = inputs[0].index
+    benchmarks = inputs[1].copy() if len(inputs) == 2 else None
+
+    channel.announce("predicting")
+    returned = model(*inputs)
+
+    channel.announce("checking")
+    if isinstance(returned, pd.DataFrame):
+        returned = pd.DataFrame(returned)  # A subclass could pass the checks and write something else.
+    answer["failures"] = [problem.as_message() for problem in checks.check_values(returned)]
+    if answer["failures"]:
+        return b""
+    answer["warnings"] = [problem.as_message() for problem in checks.check_acceptance(returned, live_ids)]
+    answer["notices"] = checks.notices(returned, live_ids, benchmarks)
+    answer["predictions"] = checks.describe(returned, benchmarks)
+    csv: str = returned.to_csv()
+    return csv.encode()
+
+
+TASKS = {"predict": predict_and_check, "inspect": look_inside}
+
+
+def read(channel: ChildChannel, name: str, answer: Message) -> "pd.DataFrame":
+    """The live features or benchmark models that the parent hands over. Raises Fault if they cannot be read."""
+    reply, file = channel.request(name)
+    channel.announce("reading")
+    with file:
+        data = read_data(file, reply["name"])
+    answer.setdefault("data", {})[name] = {"rows": len(data), "columns": len(data.columns)}
+    return data
+
+
+def certain_to_fail(channel: ChildChannel, file: BinaryIO, name: str) -> Fault | None:
+    """The fault that loading the pickle would end with, if one is known. Where looking into it fails because of
+    something that nobody thought of, the pickle is loaded all the same.
+    """
+    try:
+        return before_loading(report_findings(channel, file, name))
+    except Fault as fault:
+        return fault
+    except Exception as error:
+        print(f"The pickle could not be looked into: {type(error).__name__}: {error}", file=sys.stderr)
+        file.seek(0)
+        return None
+
+
+def report_findings(channel: ChildChannel, file: BinaryIO, name: str) -> Findings:
+    """Look into the pickle, whose file is at its beginning afterwards, and report what is in it. Raises Fault if it is
+    not compressed as its name says.
+    """
+    channel.announce("inspecting")
+    findings = inspect_pickle(file, name)
+    channel.report_findings(findings.as_message())
+    return findings
+
+
+def hide_the_runtime() -> None:
+    """Take from the process what a pickle could mistake for the user's own: our `__main__` and our arguments.
+
+    An empty `__main__` without a file also keeps processes that multiprocessing spawns from running our program.
+    """
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.argv = sys.argv[:1]
+
+
+def leave() -> NoReturn:
+    """Flush and leave at once: the interpreter may abort at exit after reading parquet (apache/arrow#34314)."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(0)

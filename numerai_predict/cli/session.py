@@ -1,0 +1,132 @@
+"""A run at the command line: its log, its secrets, the signals that end it, and what a person reads when it is over."""
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NoReturn, TextIO
+
+from numerai_predict.cli import arguments
+from numerai_predict.cli.signals import ending_on_signals
+from numerai_predict.faults import Code, Fault, Interrupted
+from numerai_predict.redaction import DiscreetFormatter
+from numerai_predict.report import RunReport, describe_inspection, explain, reproduce_command, summarize
+from numerai_predict.runner import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model
+from numerai_predict.sandbox import hide
+
+
+@contextlib.contextmanager
+def session(args: argparse.Namespace) -> Iterator[RunContext]:
+    """While inside, log to stderr without the secrets of `args`; no other process sees those any more."""
+    with log_to_stderr(arguments.request_of(args).secrets, logging.DEBUG if args.debug else logging.INFO):
+        yield RunContext(
+            stdout=binary(sys.stdout),
+            stderr=binary(sys.stderr),
+            on_findings=show_inspection if args.debug and not args.inspect else _show_nothing,
+            exposed=hide(arguments.secrets_in(sys.argv[1:])),
+        )
+
+
+def carry_out(args: argparse.Namespace, context: RunContext) -> RunReport:
+    """Look into the model, or run it, until that is done or a signal ends it."""
+    try:
+        with ending_on_signals():
+            if args.inspect:
+                time_limit = min(args.time_limit or INSPECT_TIME_LIMIT_S, INSPECT_TIME_LIMIT_S)
+                return inspect_model(args.model, Path(args.output_dir), time_limit, args.memory_limit, context)
+            return run_model(arguments.request_of(args), context)
+    except Interrupted as interruption:  # Before the run began, or when it was over.
+        report = RunReport()
+        report.note_fault(Fault(Code.INTERRUPTED, f"The run was stopped by {interruption}."))
+        return report
+
+
+def conclude(args: argparse.Namespace, report: RunReport) -> int:
+    """Explain how the run ended, write the report, and return the exit status."""
+    if args.report:
+        try:
+            report.write(args.report)
+        except OSError as error:
+            unwritten = Fault(Code.OUTPUT_NOT_WRITTEN, f"{args.report} cannot be written: {error.strerror or error}.")
+            logging.getLogger(__name__).error(unwritten.message)
+            if report.fault is None:
+                report.note_fault(unwritten)
+    if args.inspect:
+        show(describe_inspection(report, sys.stdout), sys.stdout)
+    elif args.debug:
+        show(summarize(report), sys.stderr)
+    if report.fault:
+        show(explain(report.fault, report.status, reproduce_command(args), with_trace=args.debug), sys.stderr)
+    return report.exit_status
+
+
+def show(text: str, stream: TextIO) -> None:
+    """Print to someone who may be gone, or have no room: how a run ended does not change by that."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=stream, flush=True)
+
+
+def show_inspection(report: RunReport) -> None:
+    """Show what the pickle is before it is loaded."""
+    show(describe_inspection(report, sys.stderr), sys.stderr)
+
+
+def _show_nothing(report: RunReport) -> None:
+    pass
+
+
+def binary(stream: TextIO) -> BinaryIO | None:
+    """The stream for bytes below that for text; None if there is none."""
+    return getattr(stream, "buffer", None)
+
+
+@contextlib.contextmanager
+def log_to_stderr(secrets: Sequence[str], level: int) -> Iterator[None]:
+    """While inside, log to stderr, without what is secret: libraries quote whole URLs."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(DiscreetFormatter(secrets))
+    root, urllib3 = logging.getLogger(), logging.getLogger("urllib3")
+    before = [(logger, logger.level) for logger in (root, urllib3)]
+    root.addHandler(handler)
+    root.setLevel(level)
+    urllib3.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        for logger, earlier in before:
+            logger.setLevel(earlier)
+
+
+def open_standard_streams() -> None:
+    """Open /dev/null for each standard stream that is closed: the next file would take its number, and be written to
+    by whoever prints.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+
+
+def enter(command: Callable[[], int]) -> NoReturn:
+    """Do the whole work of this process, whose exit status the command returns or exits with."""
+    open_standard_streams()
+    try:
+        status = command()
+    except SystemExit as end:
+        status = int(end.code or 0)
+    leave(status)
+
+
+def leave(status: int) -> NoReturn:
+    """Flush and leave at once: a reader who is gone must not change the status, as it does at Python's own exit."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(status)

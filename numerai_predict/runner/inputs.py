@@ -1,0 +1,132 @@
+"""What a run needs of files: the model and the live data, fetched while the model's process starts, and looked at."""
+
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from numerai_predict.diagnosis import other_file
+from numerai_predict.faults import Code, Fault, Interrupted
+from numerai_predict.inspection import PickleFacts, expected, look, sha256
+from numerai_predict.redaction import without_query
+from numerai_predict.report import DataSection, FilePart, InspectionPart, RunReport
+from numerai_predict.runner.answer_schema import read_findings
+from numerai_predict.runner.request import RunRequest
+from numerai_predict.sandbox import Message, ProtocolError, started_pool
+from numerai_predict.transfer import DatasetDownloads, ModelDownload, is_stale, is_url
+
+# What is under way when a run ends gets so long to remove what it has written.
+CLEANUP_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class ModelInput:
+    """The model file, from where it is fetched to what the child finds in it; the report gets all of it."""
+
+    def __init__(self, request: RunRequest, report: RunReport, on_findings: Callable[[RunReport], None]) -> None:
+        self.facts: PickleFacts | None = None
+        self.problems: list[Fault] = []
+        self._model = str(request.model)
+        self._download = ModelDownload(self._model, request.output_dir) if is_url(self._model) else None
+        self._report = report
+        self._on_findings = on_findings
+        self._background = started_pool("sha256")
+        self._digest: Future[str] | None = None
+        report.model.path = without_query(self._model) if self._download else self._model
+
+    def __enter__(self) -> "ModelInput":
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self._digest and (self._digest.done() or not isinstance(error, Interrupted)):
+            with contextlib.suppress(OSError):
+                self._report.model.sha256 = self._digest.result()
+        if self._download:
+            self._download.close()
+        self._background.shutdown(wait=False)
+
+    def fetch(self) -> Path:
+        """The file, looked at before anything loads it. Raises Fault if it cannot be read or is no pickle."""
+        path = self._download.fetch() if self._download else Path(self._model)
+        try:
+            facts = look(path)
+        except OSError as error:
+            raise Fault(Code.MODEL_NOT_FOUND, f"{path} cannot be read: {error.strerror or error}.") from error
+        self._digest = self._background.submit(sha256, path)  # A large file takes a second that nobody need wait for.
+        self._report.model.file = FilePart.of(facts)
+        if fault := other_file(facts):
+            raise fault
+        self.facts = facts
+        _log.info("Looking into the model, %s bytes", f"{facts.bytes:,}")
+        return path
+
+    def take_findings(self, message: Message) -> None:
+        """Take what the child found in the pickle; raises ProtocolError if that is not what is found in pickles."""
+        findings = read_findings(message)
+        if self.facts is None:
+            raise ProtocolError("findings before it was given the model")
+        self.facts = dataclasses.replace(self.facts, findings=findings)
+        self.problems = expected(findings)
+        self._report.model.inspection = InspectionPart.of(findings, self.problems)
+        for doubt in self._report.model.inspection.warnings:
+            _log.warning(doubt)
+        self._on_findings(self._report)
+
+
+class LiveData:
+    """The live features and the benchmark models, fetched side by side while the child starts; if the features are
+    there already, the benchmark models are only fetched for a model that asks for them.
+    """
+
+    def __init__(self, request: RunRequest, report: RunReport) -> None:
+        self._sources = {"live_features": request.dataset, "benchmark_models": request.benchmarks}
+        self._output_dir = request.output_dir
+        self._report = report
+        self._downloads = DatasetDownloads()
+        self._background = ThreadPoolExecutor(len(self._sources))
+        early = self._sources if is_remote(request.dataset) else {}
+        self._files = {name: self._background.submit(self._get, source) for name, source in early.items()}
+
+    def __enter__(self) -> "LiveData":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._downloads.abandon()
+        wait(self._files.values(), CLEANUP_S)
+        self._background.shutdown(wait=False)
+
+    def fetch(self, name: str) -> Path:
+        """The file of that name once it is there; what nobody asks for may fail. Raises Fault."""
+        source = self._sources[name]
+        path = self._files[name].result() if name in self._files else self._get(source)
+        _log.info("Reading the %s from %s", name.replace("_", " "), path)
+        self._report.data[name] = DataSection.of(str(source), path)
+        return path
+
+    def _get(self, source: str | Path) -> Path:
+        return get_data(source, self._output_dir, self._downloads)
+
+
+def get_data(dataset: str | Path, output_dir: Path, downloads: DatasetDownloads) -> Path:
+    """The dataset as a local file: the path given if it exists, else downloaded from Numerai to `output_dir`.
+
+    What an earlier run downloaded is of another round and never read again. Raises Fault.
+    """
+    if is_remote(dataset):
+        _log.info("Downloading %s from Numerai", dataset)
+        return downloads.download(str(dataset), output_dir)
+    path = Path(dataset)
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise Fault(Code.DATASET_NOT_FOUND, f"{dataset} cannot be read: {error.strerror or error}.") from error
+    return path
+
+
+def is_remote(dataset: str | Path) -> bool:
+    """Whether it is the name of a dataset that Numerai has, and not a local file."""
+    path = Path(dataset)
+    return isinstance(dataset, str) and not path.is_absolute() and (is_stale(path) or not path.exists())

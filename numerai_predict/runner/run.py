@@ -1,0 +1,177 @@
+"""One run of a model, and one look into it, as functions; many may run in one process at a time."""
+
+import contextlib
+import dataclasses
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numerai_predict.child
+from numerai_predict.child import Answer
+from numerai_predict.diagnosis import diagnose
+from numerai_predict.faults import Code, Fault, Interrupted
+from numerai_predict.platform_limits import MEMORY_LIMIT
+from numerai_predict.redaction import hide_queries, without
+from numerai_predict.report import ConfinementPart, RunReport, UsageSection
+from numerai_predict.runner.answer_schema import read_answer
+from numerai_predict.runner.delivery import deliver, whereabouts
+from numerai_predict.runner.inputs import LiveData, ModelInput
+from numerai_predict.runner.request import DEFAULT_OUTPUT_DIR, RunRequest
+from numerai_predict.sandbox import (
+    PROMISES,
+    ExecLauncher,
+    Launcher,
+    Limits,
+    Message,
+    NoWorkspaceError,
+    Outcome,
+    ProtocolError,
+    Stop,
+    Supervisor,
+)
+
+INSPECT_TIME_LIMIT_S = 60.0
+EXEC_LAUNCHER = ExecLauncher((sys.executable, str(Path(numerai_predict.child.__file__).with_name("__main__.py"))))
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunContext:
+    """How a run is embedded: how the model's process comes to be, where the model's output goes (None: nowhere), who is
+    called once the pickle was looked into, and why others can see the runtime's secrets, if so (sandbox.hide).
+    """
+
+    launcher: Launcher = EXEC_LAUNCHER
+    stdout: BinaryIO | None = None
+    stderr: BinaryIO | None = None
+    on_findings: Callable[[RunReport], None] = lambda report: None
+    exposed: str = ""
+
+
+DEFAULT_CONTEXT = RunContext()
+
+
+def run_model(request: RunRequest, context: RunContext = DEFAULT_CONTEXT) -> RunReport:
+    """Run a model on live data: fetch and look while its process starts, run, check, deliver.
+
+    Whatever happens is in the report; only what others raise in this thread to end it (KeyboardInterrupt) is raised,
+    and nothing of the run is left then.
+    """
+    report = RunReport()
+    with noting_failure(report, request.secrets):
+        with LiveData(request, report) as data, ModelInput(request, report, context.on_findings) as model:
+
+            def provide(name: str) -> Path:
+                return model.fetch() if name == "model" else data.fetch(name)
+
+            outcome = supervise("predict", request.limits, provide, model, context, report)
+        check(outcome, model, request, context, report)
+        deliver(outcome.payload, request, report)
+    return report
+
+
+def inspect_model(
+    model: str | Path,
+    output_dir: Path = DEFAULT_OUTPUT_DIR,
+    time_limit: float = INSPECT_TIME_LIMIT_S,
+    memory_limit: int = MEMORY_LIMIT,
+    context: RunContext = DEFAULT_CONTEXT,
+) -> RunReport:
+    """Look into a model's pickle without loading it, in a process under limits as well. The report says what was found,
+    and names as its fault why this environment cannot be expected to run the model, if so.
+    """
+    request = RunRequest(model, output_dir=output_dir, time_limit=time_limit, memory_limit=memory_limit)
+    report = RunReport()
+    with noting_failure(report, request.secrets):
+        with ModelInput(request, report, context.on_findings) as file:
+            outcome = supervise("inspect", request.limits, lambda _: file.fetch(), file, context, report)
+        _, answer = read(outcome)
+        if fault := diagnose(outcome, answer, file.facts):
+            raise fault
+        if file.problems:
+            raise file.problems[0]
+    return report
+
+
+def supervise(
+    task: str,
+    limits: Limits,
+    provide: Callable[[str], Path],
+    model: ModelInput,
+    context: RunContext,
+    report: RunReport,
+) -> Outcome:
+    """Run the model's process to its end; the report gets what it used, however that came. Raises Fault."""
+    supervisor = Supervisor(
+        context.launcher, limits, provide, model.take_findings, task, context.stdout, context.stderr
+    )
+    _log.info("Starting the model's process")
+    try:
+        return supervisor.run()
+    except NoWorkspaceError as error:
+        message = f"There is no place for the model's temporary folder: {error}."
+        raise Fault(Code.OUTPUT_NOT_WRITTEN, message, "In a read-only container, add --tmpfs /tmp.") from error
+    finally:
+        if supervisor.outcome:
+            report.usage = UsageSection.of(supervisor.outcome)
+
+
+def check(outcome: Outcome, model: ModelInput, request: RunRequest, context: RunContext, report: RunReport) -> None:
+    """Hold what came out to what it must be. Raises Fault for what is not accepted; warns of what may not be."""
+    outcome, answer = read(outcome)
+    report.note_answer(answer)
+    report.runtime.confinement = ConfinementPart.of(outcome, context.exposed)
+    for warning in usage_warnings(outcome, report):
+        _log.warning(warning)
+    if fault := diagnose(outcome, answer, model.facts, request.strict):
+        raise fault
+    assert report.predictions is not None
+    for problem in report.predictions.warnings:
+        _log.warning("%s: %s (the platform would not accept this)", problem.code, problem.message)
+    for notice in report.predictions.notices:
+        _log.warning(notice)
+
+
+def read(outcome: Outcome) -> tuple[Outcome, Answer | None]:
+    """The answer in the outcome; one of a wrong form is as if the process had been stopped for it."""
+    if outcome.answer is None:
+        return outcome, None
+    try:
+        return outcome, read_answer(outcome.answer, outcome.payload)
+    except ProtocolError as error:
+        refused = dataclasses.replace(outcome, stopped=Stop.HANDOVER, refusal=str(error), answer=None, payload=b"")
+        return refused, None
+
+
+def usage_warnings(outcome: Outcome, report: RunReport) -> Iterator[str]:
+    """What a user may want to know of how the model's process was run."""
+    if report.usage and report.usage.warning:
+        yield report.usage.warning
+    if outcome.dropped_log_bytes:
+        yield f"Of what the model printed, the first {outcome.limits.log_bytes:,} bytes are shown"
+    if report.runtime.confinement:
+        for entry in report.runtime.confinement.broken:
+            yield f"It cannot be promised here that the model {PROMISES[entry.promise]}: {entry.reason}"
+
+
+@contextlib.contextmanager
+def noting_failure(report: RunReport, secrets: Sequence[str]) -> Iterator[None]:
+    """Make what ends the work the report's fault, without the secrets."""
+    try:
+        yield
+    except Fault as fault:
+        noted = fault
+    except Interrupted as interruption:
+        noted = Fault(Code.INTERRUPTED, f"The run was stopped by {interruption}. {whereabouts(report)}".rstrip())
+    except Exception as error:
+        _log.debug("Internal error", exc_info=True)
+        noted = Fault(
+            Code.INTERNAL_ERROR, f"The runtime itself raised {type(error).__name__}: {hide_queries(str(error))}."
+        )
+    else:
+        return
+    noted.message = without(secrets, noted.message)
+    report.note_fault(noted)
