@@ -23,12 +23,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
+from numerai_predict.child import Answer, Problem, RaisedException
 from numerai_predict.cli import arguments
-from numerai_predict.diagnosis.outcome import diagnose, other_file, too_slow_for_one_cpu
+from numerai_predict.diagnosis import diagnose, other_file, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
-from numerai_predict.inspection.file_type import PickleFacts, look, sha256
-from numerai_predict.inspection.findings import Findings
-from numerai_predict.inspection.preflight import before_loading, expected, warnings
+from numerai_predict.inspection import Findings, PickleFacts, before_loading, doubts, expected, look, sha256
 from numerai_predict.redaction import DiscreetFormatter, hide_queries, without, without_query
 from numerai_predict.report.inspection_text import describe_inspection
 from numerai_predict.report.run_report import RunReport
@@ -107,7 +106,7 @@ def run(args: argparse.Namespace, report: RunReport) -> None:
     note_usage(outcome, report)
     note_outcome(outcome, report)
     note_confinement(outcome, exposed, report)
-    if fault := diagnose(outcome, model.facts, args.strict):
+    if fault := diagnose(outcome, typed_answer(outcome.answer), model.facts, args.strict):
         raise fault
     for warning in report.predictions["warnings"]:
         logging.warning("%s: %s (the platform would not accept this)", warning["code"], warning["message"])
@@ -123,7 +122,7 @@ def inspect(args: argparse.Namespace, report: RunReport) -> None:
         time_limit = min(args.time_limit or INSPECT_TIME_LIMIT_S, INSPECT_TIME_LIMIT_S)
         outcome = run_child(INSPECT, time_limit, args.memory_limit, lambda _: model.fetch(), model.hear)
     note_usage(outcome, report)
-    if fault := diagnose(outcome, model.facts):
+    if fault := diagnose(outcome, typed_answer(outcome.answer), model.facts):
         raise fault
     if problems := model.problems:
         raise problems[0]
@@ -143,6 +142,20 @@ def run_child(
     except NoWorkspaceError as error:
         message = f"There is no place for the model's temporary folder: {error}."
         raise Fault(Code.OUTPUT_NOT_WRITTEN, message, "In a read-only container, add --tmpfs /tmp.") from error
+
+
+def typed_answer(message: Message | None) -> Answer | None:
+    """What diagnosis reads of a message whose form has been checked."""
+    if message is None:
+        return None
+    return Answer(
+        optional_second=message.get("optional_second"),
+        hosts=message.get("hosts", []),
+        fault=Problem(**message["fault"]) if "fault" in message else None,
+        exception=RaisedException(**message["exception"]) if "exception" in message else None,
+        failures=[Problem(**problem) for problem in message.get("failures", [])],
+        warnings=[Problem(**problem) for problem in message.get("warnings", [])],
+    )
 
 
 def deliver(csv: bytes, args: argparse.Namespace, report: RunReport) -> None:
@@ -339,7 +352,10 @@ def run_as_child(work: Callable[[ChildChannel, Message], bytes]) -> NoReturn:
     except Fault as fault:
         answer["fault"] = {"code": fault.code.label, "message": fault.message, "hint": fault.hint}
     except BaseException as error:
-        answer["exception"] = describe_exception(error, globals())
+        users = error.__traceback__
+        while users and users.tb_frame.f_globals is globals():
+            users = users.tb_next
+        answer["exception"] = dataclasses.asdict(describe_exception(error.with_traceback(users)))
     channel.answer(answer, csv)
     leave(0)
 
@@ -358,7 +374,7 @@ def tell_findings(channel: ChildChannel, file: BinaryIO, name: str) -> Findings:
     compressed as its name says.
     """
     channel.announce("inspecting")
-    from numerai_predict.inspection.inspect import inspect_pickle
+    from numerai_predict.inspection import inspect_pickle
 
     findings = inspect_pickle(file, name)
     channel.tell(findings.as_message())
@@ -386,7 +402,7 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     import pyarrow.parquet  # noqa: F401 - pandas reads parquet with it; the parent may still be downloading
 
     from numerai_predict.child import checks as checks
-    from numerai_predict.inspection.arity import count_arguments, optional_second_argument
+    from numerai_predict.inspection import count_arguments, optional_second_argument
     from numerai_predict.sandbox.confine import explain_network_errors
 
     hide_the_runtime()
@@ -430,7 +446,7 @@ def load_model(file: BinaryIO, name: str) -> Any:
     """
     import pandas as pd
 
-    from numerai_predict.inspection.inspect import open_pickle
+    from numerai_predict.inspection import open_pickle
 
     with open_pickle(file, name) as stream:
         try:
@@ -541,7 +557,7 @@ def describe_runtime() -> dict[str, str]:
 
 def note_findings(findings: Findings, problems: list[Fault], report: RunReport) -> None:
     """Take into the report what stands in the pickle and what will come of it, and warn of what may."""
-    doubts = warnings(findings)
+    doubtful = doubts(findings)
     told = findings.as_message()
     report.model.update({name: told[name] for name in ("python", "writer", "modules", "differences", "complete")})
     report.model.update(
@@ -549,9 +565,9 @@ def note_findings(findings: Findings, problems: list[Fault], report: RunReport) 
         protocol=findings.protocol,
         callable={"kind": findings.kind, "name": findings.name, "signature": findings.parameters},
         problems=[{"code": fault.code.label, "message": fault.message, "hint": fault.hint} for fault in problems],
-        warnings=doubts,
+        warnings=doubtful,
     )
-    for doubt in doubts:
+    for doubt in doubtful:
         logging.warning(doubt)
 
 
