@@ -1,6 +1,6 @@
-"""What is found in a pickle in which all is well; tests change what they are about."""
+"""The findings of a pickle without problems; tests change what they are about."""
 
-from numerai_predict.inspection.findings import THIS_PYTHON, Findings
+from numerai_predict.inspection import THIS_PYTHON, Findings
 
 GOOD = Findings(
     file_name="model.pkl",

@@ -1,4 +1,7 @@
-"""What a model may be: anything that can be called with one or two DataFrames."""
+"""Of a model that has been loaded: whether it can be called with one or two DataFrames, and with how many.
+
+model_signature.py answers the same of a model that is still a pickle.
+"""
 
 import inspect
 from inspect import Parameter
@@ -41,7 +44,7 @@ def count_arguments(model: Any) -> int:
 
 
 def optional_second_argument(model: Any) -> str:
-    """The name of the second parameter if the model would do without it: it may not be meant for benchmark models."""
+    """The name of the second parameter if it is optional and may not be meant for benchmark models, or nothing."""
     parameters = list(inspect.signature(model).parameters.values())
     second = parameters[1] if len(parameters) > 1 else None
     return second.name if second and second.default is not Parameter.empty and "bench" not in second.name else ""

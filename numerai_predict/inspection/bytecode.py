@@ -48,10 +48,10 @@ _BLOCKS = ("SETUP_FINALLY", "SETUP_WITH", "SETUP_ASYNC_WITH")
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
-    """What tells of a function in the arguments of types.CodeType, of which there were `arity`.
+class CodeArguments:
+    """The arguments of types.CodeType, of which there were `arity`, as far as they say something about the function.
 
-    Of the constants only small integers are kept; None stands for every other.
+    Of the constants only small integers are kept; all others are None.
     """
 
     arity: int
@@ -70,7 +70,7 @@ class Code:
     cellvars: tuple[str, ...]
 
     @classmethod
-    def from_arguments(cls, args: tuple[object, ...]) -> "Code":
+    def from_arguments(cls, args: tuple[object, ...]) -> "CodeArguments":
         """The arguments may be anything; raises ValueError unless CPython 3.7 to 3.14 writes such."""
         if len(args) not in _PARAMETERS:
             raise ValueError(f"no Python makes a code object of {len(args)} arguments")
@@ -89,23 +89,8 @@ class Code:
         given["consts"] = tuple(item if type(item) is int and 0 <= item < 256 else None for item in given["consts"])
         return cls(arity=len(args), **{name: given[name] for name in _KEPT})
 
-    def parameters(self) -> list[str]:
-        """The parameters as a signature shows them, without their defaults: ["live_features", "*", "flag"]."""
-        names = iter(self.varnames)
-        positional = [next(names) for _ in range(self.argcount)]
-        keywords = [next(names) for _ in range(self.kwonly)]
-        if self.posonly:
-            positional.insert(self.posonly, "/")
-        if self.flags & _VARARGS:
-            keywords.insert(0, "*" + next(names))
-        elif keywords:
-            keywords.insert(0, "*")
-        if self.flags & _VARKEYWORDS:
-            keywords.append("**" + next(names))
-        return positional + keywords
 
-
-_KEPT = tuple(field.name for field in fields(Code) if field.name != "arity")
+_KEPT = tuple(field.name for field in fields(CodeArguments) if field.name != "arity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +101,9 @@ class Import:
     guarded: bool
 
 
-def writers(code: Code) -> frozenset[str]:
+def writers(code: CodeArguments) -> frozenset[str]:
     """The versions of Python that may have compiled the code, never none: all that make code objects of so many
-    arguments, where it is no compiler's. "3.7" stands for that and everything older.
+    arguments, where it is no compiler's. "3.7" means that version and everything older.
 
     Two versions are left where the function is the same in both, as most are in 3.8 and 3.9, and few small ones in 3.11
     and 3.12. Rules: https://docs.python.org/3/library/dis.html
@@ -130,7 +115,7 @@ def writers(code: Code) -> frozenset[str]:
     return frozenset(likely) or possible
 
 
-def imports(code: Code, version: str) -> list[Import]:
+def imports(code: CodeArguments, version: str) -> list[Import]:
     """The modules that the code itself, not the functions within, imports by their full name, in order, if `version`
     compiled it; none for a version that is not among VERSIONS.
 
@@ -196,7 +181,7 @@ def _instructions(code: bytes, table: list[_Operation]) -> Iterator[tuple[int, _
             start, argument = end, 0
 
 
-def _begins_like(code: Code, version: str) -> bool:
+def _begins_like(code: CodeArguments, version: str) -> bool:
     """What is quick to see: the table of lines in 3.10, the opcode RESUME 0 ahead of the function's body from 3.11."""
     if code.arity == 15:
         return True
@@ -208,7 +193,7 @@ def _begins_like(code: Code, version: str) -> bool:
     return False
 
 
-def _has_lines_of_310(code: Code) -> bool:
+def _has_lines_of_310(code: CodeArguments) -> bool:
     """Whether the line table covers all of the code, with no empty ranges but for steps over many lines:
     https://github.com/python/cpython/blob/3.10/Objects/lnotab_notes.txt
 
@@ -220,7 +205,7 @@ def _has_lines_of_310(code: Code) -> bool:
     return all(size or step in _FAR for size, step in zip(sizes, steps, strict=True))
 
 
-def _is_valid(code: Code, version: str) -> bool:
+def _is_valid(code: CodeArguments, version: str) -> bool:
     """Whether every instruction is one of this version's, with arguments in range, and jumps lead to instructions."""
     sizes = _sizes(code)
     starts, targets = set(), set()
@@ -246,7 +231,7 @@ def _jump(operation: _Operation, argument: int, end: int, version: str) -> int:
     return end + distance if operation.target == "forward" else end - distance
 
 
-def _sizes(code: Code) -> dict[str, int]:
+def _sizes(code: CodeArguments) -> dict[str, int]:
     """How many there are of what arguments point to."""
     local, free = len(code.varnames), len(code.cellvars) + len(code.freevars)
     if code.arity == 18:
@@ -256,7 +241,7 @@ def _sizes(code: Code) -> dict[str, int]:
     return sizes | dict.fromkeys(("", *_JUMPS), _MAX_ARGUMENT + 1)
 
 
-def _loaded(code: Code, operation: _Operation, argument: int) -> int | None:
+def _loaded(code: CodeArguments, operation: _Operation, argument: int) -> int | None:
     """The small integer that the instruction puts on the stack, if it does."""
     if operation.name == "LOAD_SMALL_INT":
         return argument
@@ -265,7 +250,7 @@ def _loaded(code: Code, operation: _Operation, argument: int) -> int | None:
     return None
 
 
-def _blocks(code: Code, table: list[_Operation], version: str) -> list[range]:
+def _blocks(code: CodeArguments, table: list[_Operation], version: str) -> list[range]:
     """The ranges of code, in order, from which exceptions get to an except or finally, or to the exit of a with: up to
     3.10, what is between the instruction that sets up a block and the handler. A nested one here ends as its outer.
     """
@@ -276,7 +261,7 @@ def _blocks(code: Code, table: list[_Operation], version: str) -> list[range]:
     return blocks
 
 
-def _handled(code: Code, table: list[_Operation]) -> list[range]:
+def _handled(code: CodeArguments, table: list[_Operation]) -> list[range]:
     """The same from 3.11 on, where a table says what handles exceptions, and these handlers begin with PUSH_EXC_INFO.
 
     Others the compiler adds of its own, as around the body of a generator, to raise the exception once more; that gets

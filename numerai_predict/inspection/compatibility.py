@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from numerai_predict.faults import Code
+from numerai_predict.inspection.findings import Difference
 from numerai_predict.inspection.fingerprints import Mark
 from numerai_predict.inspection.installed import pip_name
 
@@ -28,21 +29,6 @@ TITLES = {
 # no file for cannot be loaded. SciPy 1.11 is none (scipy.stats.beta_ufunc); and pandas.read_pickle knows where pandas'
 # old modules went.
 ALL_FILES = frozenset({"catboost", "cloudpickle", "joblib", "lightgbm", "numpy", "sklearn", "xgboost"})
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A library wrote part of the pickle in another version than `here` (None: unknown). `breaks` says that loading it
-    is certain to end with the fault `code`; otherwise the message is a warning.
-    """
-
-    library: str
-    written: str
-    here: str | None
-    breaks: bool
-    code: Code
-    message: str
-    hint: str | None
 
 
 @dataclass(frozen=True)
@@ -96,8 +82,8 @@ def differences(
 ) -> list[Difference]:
     """What the libraries here make of a pickle with these marks that refers to these modules; what breaks comes first.
 
-    `missing` tells of a module what part of it is not here, as modules.missing_part does, and `version_of` the version
-    of a library.
+    `missing` returns the part of a module that is not here, as installed.missing_part does, and `version_of` the
+    version of a library.
     """
     written = _Written(marks, version_of)
     found = [
@@ -108,12 +94,12 @@ def differences(
         *_on_gpu(written, has_gpu),
     ]
     broken = {difference.library for difference in found if difference.breaks}
-    telling = [difference for difference in found if difference.breaks or difference.library not in broken]
-    return sorted(telling, key=lambda difference: not difference.breaks)
+    relevant = [difference for difference in found if difference.breaks or difference.library not in broken]
+    return sorted(relevant, key=lambda difference: not difference.breaks)
 
 
 class _Written:
-    """What the marks tell of the versions that wrote the pickle, next to those here."""
+    """What the marks reveal of the versions that wrote the pickle, and the versions here."""
 
     def __init__(self, marks: Iterable[Mark], version_of: Callable[[str], str | None]) -> None:
         self._signs: dict[str, set[str]] = defaultdict(set)
@@ -134,7 +120,7 @@ class _Written:
         return self._version_of(library) or None
 
     def difference(self, library: str, consequence: str, breaks: bool) -> Difference:
-        """That the library here, another one than the pickle's, does what the consequence says."""
+        """The library here is not of the version that wrote the pickle, with that consequence."""
         title = TITLES.get(library) or pip_name(library) or library
         version, here = self.version(library), self.here(library)
         writer = f"{title} {version}" if version else f"another version of {title}"
@@ -145,7 +131,7 @@ class _Written:
             written=version,
             here=here,
             breaks=breaks,
-            code=Code.INCOMPATIBLE_LIBRARY,
+            code=Code.INCOMPATIBLE_LIBRARY.label,
             message=f"The pickle was written with {writer}; this is {reader}, {consequence}.",
             hint=pin if here else None,
         )
@@ -194,8 +180,8 @@ def _of_another_xgboost(written: _Written) -> Iterator[Difference]:
     'feature_types', …); the Booster within can be read by many versions (dmlc/xgboost#9871).
     """
     version, here = _number(written.version("xgboost")), _number(written.here("xgboost") or "")
-    telling = 2 if version[:1] == (1,) else 1
-    if version and here and version[:telling] != here[:telling]:
+    compared = 2 if version[:1] == (1,) else 1  # How many numbers of the version make a difference.
+    if version and here and version[:compared] != here[:compared]:
         consequence = "whose XGBRegressor and its kin may not be able to predict with it"
         yield written.difference("xgboost", consequence, breaks=False)
 
@@ -209,7 +195,8 @@ def _on_gpu(written: _Written, has_gpu: bool) -> Iterator[Difference]:
     ):
         if written.has("torch", sign):
             message = f"The model {what}; {where}."
-            yield Difference("torch", "", written.here("torch"), breaks, Code.CUDA_MODEL, message, Code.CUDA_MODEL.hint)
+            code = Code.CUDA_MODEL
+            yield Difference("torch", "", written.here("torch"), breaks, code.label, message, code.hint)
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What a model file is, told from its name and its first bytes."""
+"""What a model file is, by its name and its first bytes."""
 
 import hashlib
 import re
@@ -47,8 +47,8 @@ TEXTS = (
 @dataclass(frozen=True)
 class PickleFacts:
     """What a model file is: its size, the pickle's protocol where it says so, how it is compressed, and in `other` what
-    it is instead of a pickle, if it is none ("empty" for no bytes, "" for a pickle). `findings` is what stands in it,
-    once that has been read.
+    it is instead of a pickle, if it is none ("empty" for no bytes, "" for a pickle). `findings` is what the pickle
+    contains, once it has been inspected.
     """
 
     path: str
@@ -83,7 +83,7 @@ def sha256(path: Path) -> str:
 
 
 def compression_of(path: Path) -> str | None:
-    """How the file is compressed, by the suffix of its name, as pandas tells it: "gz", "tar", …; None if it is not."""
+    """How the file is compressed, by the suffix of its name as for pandas: "gz", "tar", …; None if it is not."""
     if path.name.lower().endswith(TAR_SUFFIXES):
         return "tar"
     suffix = path.suffix.lower()[1:]

@@ -1,4 +1,4 @@
-"""What stands in a pickle, as plain data that the child finds and the parent reads."""
+"""What a pickle contains, as plain data that the child finds and the parent reads."""
 
 import sys
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ def printable(text: str) -> str:
 @dataclass(frozen=True)
 class Module:
     """A module that the model needs, or a package with all that it needs of it. `status` is "present", "missing" or
-    "skewed" (another version of the package than it was written with). `needed_by` tells how it asks: "reference"
+    "skewed" (another version of the package than it was written with). `needed_by` is how it is needed: "reference"
     (loading it), "import" (a function that it carries), "guarded import" (one that expects to fail), "possible".
     """
 
@@ -28,8 +28,8 @@ class Module:
 
 @dataclass(frozen=True)
 class Difference:
-    """A library that wrote part of the pickle in another version than the one here; `breaks` if that is known to fail,
-    with the fault's code.
+    """A library wrote part of the pickle in another version than `here` (None: unknown). `breaks` says that loading it
+    is certain to end with the fault of that `code` (its label); otherwise the message is a warning.
     """
 
     library: str
@@ -43,11 +43,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Findings:
-    """What stands in the pickle of a file. `protocol` is None where it does not say (0, 1). `python` are the versions
+    """What the pickle of a file contains. `protocol` is None where it does not say (0, 1). `python` are the versions
     that may have written its code (empty: it has none), `writer` is what wrote it ("cloudpickle 3", "pickle", …);
-    `kind` to `is_callable` describe the model itself, as signatures.Model does; `main_names` are names of the writer's
-    script, and `other` says what it is in place of a pickle. If it could not be read to its end, `error_kind` and
-    `error` say why (empty: it takes too long), and the rest is what came before.
+    `kind` to `is_callable` describe the model itself, as model_signature.Model does; `main_names` are names of the
+    writer's script, and `other` says what it is in place of a pickle. If it could not be read to its end, `error_kind`
+    and `error` say why (empty: it takes too long), and the rest is what came before.
     """
 
     file_name: str
@@ -74,7 +74,7 @@ class Findings:
 
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> "Findings":
-        """The way back, of a message whose form is right (answers.py)."""
+        """The way back, of a message whose form has been checked."""
         modules = [Module(**module) for module in message["modules"]]
         differences = [Difference(**difference) for difference in message["differences"]]
         return cls(**{**message, "modules": modules, "differences": differences})

@@ -1,4 +1,4 @@
-"""What the pickled objects of libraries tell about the versions that wrote them.
+"""What the pickled objects of libraries reveal of the versions that wrote them.
 
 All of it comes from a file that anybody may have written: the functions here take any value, raise nothing, and search
 only the ends of long ones.
@@ -15,7 +15,7 @@ END_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Mark:
-    """A library left its `sign` in the pickle. `version` is as much as that tells of the writer's: "1.2.2", "2.3", "3";
+    """A library left its `sign` in the pickle. `version` is as much as is known of the writer's: "1.2.2", "2.3", "3";
     empty if the sign itself is all that is known.
     """
 
@@ -25,23 +25,23 @@ class Mark:
 
 
 def of_global(module: str, name: str) -> Iterable[Mark]:
-    """What it tells that the pickle names `name` of `module`."""
+    """What is known because the pickle names `name` of `module`."""
     if module == "numpy._core" or module.startswith("numpy._core."):
         yield Mark("numpy", "2", "numpy._core")
-    for pattern, mark in _TELLING_NAMES:
+    for pattern, mark in _REVEALING_NAMES:
         if pattern.fullmatch(f"{module}:{name}"):
             yield mark
 
 
 def of_call(module: str, name: str, args: tuple[object, ...]) -> Iterable[Mark]:
-    """What the arguments tell that `name` of `module` is called with, when the pickle is loaded."""
+    """What is known from the arguments with which the pickle calls `name` of `module`."""
     for (package, called), read in _CALLS.items():
         if called == name and _is_in(module, package):
             yield from read(args)
 
 
 def of_state(module: str, name: str, state: object) -> Iterable[Mark]:
-    """What the state tells that is set on an instance of `name` of `module`, or on what that returns."""
+    """What is known from the state that is set on an instance of `name` of `module`, or on what that returns."""
     if isinstance(state, dict):
         yield from _sklearn_version(state)
     for (package, given), read in _STATES.items():
@@ -55,7 +55,7 @@ def _is_in(module: str, package: str) -> bool:
 
 # Names
 
-_TELLING_NAMES = (
+_REVEALING_NAMES = (
     # cloudpickle 3.0 moved them from cloudpickle_fast.
     (
         re.compile(r"cloudpickle\.cloudpickle:_(function|class)_setstate"),
@@ -87,7 +87,7 @@ def _string_dtype(args: tuple[object, ...]) -> Iterable[Mark]:
 
 
 def _torch_storage(args: tuple[object, ...]) -> Iterable[Mark]:
-    """Where the storage was stands in front of its numbers, as a string of the pickle that torch made of it."""
+    """The device of the storage comes before its numbers, as a string in the pickle that torch made of it."""
     if args and isinstance(args[0], (bytes, bytearray)) and _CUDA.search(args[0], 0, END_BYTES):
         yield Mark("torch", "", "cuda")
 
@@ -156,7 +156,7 @@ def _model_of_lightgbm(state: object) -> Iterable[Mark]:
 
 
 def _model_of_catboost(state: object) -> Iterable[Mark]:
-    """The release stands in the model's description of its build, near its end."""
+    """The release is in the model's description of its build, near its end."""
     model = state.get("__model") if isinstance(state, dict) else None
     if isinstance(model, (bytes, bytearray)):
         for start, end in ((0, END_BYTES), (max(END_BYTES, len(model) - END_BYTES), len(model))):

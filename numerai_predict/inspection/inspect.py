@@ -4,16 +4,16 @@ import contextlib
 import io
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
-from numerai_predict.faults import Code as FaultCode
-from numerai_predict.faults import Fault
+from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import bytecode, compatibility, installed
-from numerai_predict.inspection.bytecode import Code, Import
+from numerai_predict.inspection.bytecode import CodeArguments, Import
 from numerai_predict.inspection.file_type import compression_of
 from numerai_predict.inspection.findings import Difference, Findings, Module, printable
-from numerai_predict.inspection.model_signature import Model, describe
+from numerai_predict.inspection.model_signature import Model, describe_model
 from numerai_predict.inspection.stub_unpickler import CLOUDPICKLE, DILL, Traces, trace
 
 # What the first object of a file says that torch.save wrote before it wrote archives:
@@ -27,7 +27,7 @@ MAX_LISTED = 100
 MAX_TEXT = 300
 MAX_MESSAGE = 1_000
 
-Written: TypeAlias = tuple[Code, frozenset[str]]
+Written: TypeAlias = tuple[CodeArguments, frozenset[str]]
 
 
 @contextlib.contextmanager
@@ -42,13 +42,13 @@ def open_pickle(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
     try:
         handles = get_handle(file, "rb", compression=infer_compression(name, "infer"), is_text=False)
     except Exception as error:
-        raise Fault(FaultCode.UNREADABLE_PICKLE, f"{name} cannot be opened ({compression}): {error}.") from error
+        raise Fault(Code.UNREADABLE_PICKLE, f"{name} cannot be opened ({compression}): {error}.") from error
     with handles:
         yield cast(BinaryIO, handles.handle)
 
 
 def inspect_pickle(file: BinaryIO, name: str) -> Findings:
-    """What stands in the pickle that an open file of that name holds; leaves the file at its beginning.
+    """What is in the pickle that an open file of that name holds; leaves the file at its beginning.
 
     Nothing of the pickle is executed or imported, and nothing in it makes this raise; it takes about ten seconds at
     most, and memory for all but its large arrays. Raises Fault if the file is not compressed as its name says.
@@ -58,7 +58,7 @@ def inspect_pickle(file: BinaryIO, name: str) -> Findings:
     with open_pickle(file, name) as pickle:
         traces = trace(pickle)
     file.seek(0)
-    model = describe(traces.top)
+    model = describe_model(traces.top)
     written = [(code, bytecode.writers(code)) for code in _first(traces.codes)]
     return Findings(
         file_name=name,
@@ -81,7 +81,7 @@ def inspect_pickle(file: BinaryIO, name: str) -> Findings:
     )
 
 
-def _first(codes: list[Code]) -> Iterator[Code]:
+def _first(codes: list[CodeArguments]) -> Iterator[CodeArguments]:
     """Those that are worth their time: all of a model, a part of a pickle that is made to take long."""
     size = 0
     for code in codes:
@@ -154,7 +154,7 @@ def _references(traces: Traces) -> list[str]:
     return sorted({module for module, _ in traces.globals} | traces.subimports)[:MAX_NEEDS]
 
 
-def _imports(code: Code, versions: frozenset[str]) -> list[Import]:
+def _imports(code: CodeArguments, versions: frozenset[str]) -> list[Import]:
     readable = versions & set(bytecode.VERSIONS)
     return bytecode.imports(code, max(readable)) if readable else []  # Those that look alike import alike.
 
@@ -173,7 +173,4 @@ def _differences(traces: Traces) -> list[Difference]:
     found = compatibility.differences(
         traces.marks, _references(traces), installed.missing_part, installed.version_of, has_gpu=GPU.exists()
     )
-    return [
-        Difference(**{**vars(each), "code": each.code.label, "message": printable(each.message)[:MAX_MESSAGE]})
-        for each in found[:MAX_LISTED]
-    ]
+    return [replace(each, message=printable(each.message)[:MAX_MESSAGE]) for each in found[:MAX_LISTED]]

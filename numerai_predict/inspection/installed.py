@@ -153,7 +153,7 @@ def _ask(finder: Any, name: str, path: list[str] | None) -> ModuleSpec | None:
 
 
 def _imports(finder: Any) -> bool:
-    """setuptools' finder imports its distutils to tell where it is."""
+    """setuptools' finder imports its distutils to find out where it is."""
     return type(finder).__module__ == "_distutils_hack"
 
 

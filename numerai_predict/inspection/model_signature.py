@@ -1,4 +1,7 @@
-"""What the model of a pickle is and what it takes, told from the stand-ins of inert.py."""
+"""Static: what the model in a pickle is and what it takes, without loading it, from what stub_unpickler.py read.
+
+arity.py counts the arguments of a model that has been loaded.
+"""
 
 import contextlib
 import functools
@@ -33,7 +36,7 @@ _DEFAULT = _Default()
 @dataclass(frozen=True)
 class Model:
     """What the pickle holds: its kind in words and its name; the parameters that a call of it takes, as a signature
-    shows them; whether it can be called; and with how many DataFrames, as callables.py counts them (0: not with one or
+    shows them; whether it can be called; and with how many DataFrames, as arity.py counts them (0: not with one or
     two). None is for what is not known.
     """
 
@@ -44,7 +47,7 @@ class Model:
     takes: int | None = None
 
 
-def describe(top: object) -> Model:
+def describe_model(top: object) -> Model:
     """The model that the pickle holds, by its stand-in or, where it is plain data, by itself."""
     match top:
         case Function() | Method() | Partial():
@@ -75,7 +78,7 @@ def _describe_instance(of: Standin) -> Model:
 
 
 def _describe_call(kind: str, name: str, model: object) -> Model:
-    """Real methods and partials of a harmless function with the same parameters tell what is left of them."""
+    """Python works out the signature: of real methods and partials of a harmless function with the same parameters."""
     parameters = takes = None
     with contextlib.suppress(TypeError, ValueError):
         mirror = _mirror(model)
@@ -87,8 +90,8 @@ def _describe_call(kind: str, name: str, model: object) -> Model:
 
 
 def _mirror(model: object, nesting: int = 0) -> Callable[..., Any]:
-    """A callable that takes what the model takes, and does nothing. Raises TypeError or ValueError where that cannot be
-    told.
+    """A callable that takes what the model takes, and does nothing. Raises TypeError or ValueError if what it takes is
+    not known.
     """
     if nesting > MAX_NESTING:
         raise ValueError("wrapped too often")
@@ -136,7 +139,7 @@ def _function(model: Function) -> Callable[..., Any]:
 
 
 def _family(of: Standin) -> list[Standin | None]:
-    """The class and all that it inherits from, in the order of a look-up; a None where that cannot be told."""
+    """The class and all that it inherits from, in the order of a look-up; a None where that is not known."""
     mirrors: dict[Standin, type] = {}
 
     def mirror(member: object) -> type:

@@ -1,4 +1,4 @@
-"""From what stands in a pickle to what will become of it, without having loaded it: pure."""
+"""From what a pickle contains to what will become of it, without loading it: pure."""
 
 import re
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ def expected(findings: Findings) -> list[Fault]:
     return [*_certain(findings), *_likely(findings)]
 
 
-def warnings(findings: Findings) -> list[str]:
+def doubts(findings: Findings) -> list[str]:
     """What may become a problem, and may not."""
     found = [difference.message for difference in findings.differences if not difference.breaks]
     if imported := [module for module in findings.modules if _is_missing_import(module)]:
         found.append(f"Its code imports what is not installed here: {_names(imported)}.")
     if not findings.complete:
         why = f"{findings.error_kind}: {findings.error}" if findings.error_kind else "it takes too long"
-        found.append(f"The pickle could not be looked into to its end ({why}).")
+        found.append(f"The pickle could not be inspected to its end ({why}).")
     return found
 
 
@@ -48,7 +48,17 @@ def another_python(writers: list[str]) -> Fault:
     )
 
 
-def also_possible(findings: Findings | None) -> str:
+def named_in_main(names: list[str]) -> Fault:
+    """The fault of a pickle that refers to these names of its writer's script, which is not here."""
+    return Fault(
+        Code.MISSING_ATTRIBUTE,
+        f"The pickle only names {', '.join(map(repr, names))} of the script that wrote it (module __main__) "
+        f"and does not contain {'it' if len(names) == 1 else 'them'}.",
+        "Write it with cloudpickle instead of pickle: cloudpickle.dump(predict, file).",
+    )
+
+
+def other_pythons(findings: Findings | None) -> str:
     """The other versions that may have written a pickle whose code fits this Python too: "3.12"; empty if none."""
     others = [version for version in findings.python if version != THIS_PYTHON] if findings else []
     return " or ".join(others)
@@ -62,12 +72,7 @@ def _certain(findings: Findings) -> Iterator[Fault]:
     if findings.python and THIS_PYTHON not in findings.python:
         yield another_python(findings.python)
     if findings.main_names:
-        names = ", ".join(map(repr, findings.main_names))
-        yield Fault(
-            Code.MISSING_ATTRIBUTE,
-            f"The pickle only names {names} of the script that wrote it (module __main__) and does not contain it.",
-            "Write it with cloudpickle instead of pickle: cloudpickle.dump(predict, file).",
-        )
+        yield named_in_main(findings.main_names)
     if missing := _missing(findings, "reference"):
         yield Fault(Code.MISSING_MODULE, f"The pickle needs {_not_here(missing)}.", _remedy(missing))
     for difference in findings.differences:
@@ -127,5 +132,5 @@ def _remedy(modules: list[Module]) -> str:
         calls = ", ".join(f"cloudpickle.register_pickle_by_value({name})" for name in own[:3])
         hints.append(f"If it is your own file, carry it inside the pickle: {calls}.")
     if packages:
-        hints.append(f"This image does not have {', '.join(packages)} (the name for pip).")
+        hints.append(f"This image does not have {', '.join(packages)} (named as for pip).")
     return " ".join([*hints, "Use a package that the platform has, or export the weights as plain NumPy arrays."])

@@ -1,7 +1,7 @@
 """Reads a pickle with inert stand-ins for everything that it names, and keeps what it asked of them.
 
 Nothing of the pickle is imported, called or built: its opcodes run in the C unpickler, which is fast, but whatever it
-looks up is a stand-in that takes any call and any state, and remembers what tells something about the writer.
+looks up is a stand-in that takes any call and any state, and keeps what says something about the writer.
 """
 
 import _compat_pickle
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeAlias, cast
 
 from numerai_predict.inspection import fingerprints
-from numerai_predict.inspection.bytecode import Code
+from numerai_predict.inspection.bytecode import CodeArguments
 from numerai_predict.inspection.fingerprints import Mark
 
 DEADLINE_S = 10.0
@@ -36,14 +36,14 @@ DILL = re.compile(r"dill(\._dill)?")
 @dataclass
 class Traces:
     """What a pickle asked for: the globals it names, the modules that cloudpickle is to import for it, the code it
-    carries, what libraries tell of their versions, and a stand-in for what it holds. If it could not be read to its
-    end, `error` says why (None: it takes too long), and all of it is what came before.
+    carries, what its objects reveal of the versions of libraries, and a stand-in for what it holds. If it could not be
+    read to its end, `error` says why (None: it takes too long), and all of it is what came before.
     """
 
     protocol: int | None = None
     globals: set[tuple[str, str]] = field(default_factory=set)
     subimports: set[str] = field(default_factory=set)
-    codes: list[Code] = field(default_factory=list)
+    codes: list[CodeArguments] = field(default_factory=list)
     marks: set[Mark] = field(default_factory=set)
     top: object = None
     complete: bool = False
@@ -140,7 +140,7 @@ class Standin(type):
 
     @property
     def instance(cls) -> "Standin":
-        """What stands for all its instances."""
+        """The stand-in for all its instances."""
         if cls.of is not None:
             return cls
         if cls._instance is None:
@@ -189,7 +189,7 @@ def _stand_in(
     return Standin("Standin", (_Root,), {**namespace, "_instance": None, "__slots__": ()})
 
 
-# What a call of something that the pickle carries returns: only that could tell.
+# What a call of something that the pickle carries returns: only the call itself would show what that is.
 UNKNOWN = _stand_in(None, "unknown", "object")
 UNKNOWN.of = UNKNOWN
 
@@ -208,14 +208,14 @@ class _Carried:
 class CodeObject(_Carried):
     """A code object that the pickle carries."""
 
-    code: Code
+    code: CodeArguments
 
 
 @dataclass(eq=False)
 class Function(_Carried):
     """A function that the pickle carries: its code, and what was set on it (`__defaults__`, `__wrapped__`, …)."""
 
-    code: Code
+    code: CodeArguments
     attributes: dict[Any, Any]
 
 
@@ -284,8 +284,8 @@ class _Unpickler(pickle.Unpickler):
     def given_state(self, standin: Standin, state: object) -> None:
         """Look into the state that an object is given."""
         _check_time(self._ends_at)
-        telling = standin.module.partition(".")[0] in fingerprints.LIBRARIES
-        if telling or (type(state) is dict and "_sklearn_version" in state):
+        is_known = standin.module.partition(".")[0] in fingerprints.LIBRARIES
+        if is_known or (type(state) is dict and "_sklearn_version" in state):
             self._note(fingerprints.of_state(standin.module, standin.name, state))
 
     def _stand_in(self, module: str, name: str, bases: tuple[object, ...] = ()) -> Standin:
@@ -312,7 +312,7 @@ class _Unpickler(pickle.Unpickler):
         if args and isinstance(args[0], bytes):
             args = args[1:]  # dill puts the line table of old Pythons in front.
         try:
-            code = Code.from_arguments(args)
+            code = CodeArguments.from_arguments(args)
         except ValueError:
             return None
         if len(self._traces.codes) >= MAX_CODES:

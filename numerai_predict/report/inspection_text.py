@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from numerai_predict.inspection.findings import THIS_PYTHON, printable
+from numerai_predict.inspection import THIS_PYTHON, printable
 from numerai_predict.report.run_report import RunReport
 
 GOOD, BAD, DOUBT, NEUTRAL = range(4)

@@ -1,13 +1,15 @@
-"""tracebacks.py: of an exception or a crash, the user's frames first, the runtime's left out."""
+"""exceptions.py: what the child reports of an exception, the user's frames first, the runtime's left out."""
 
 import json
 import pickle
 import unittest
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from numerai_predict.child.exceptions import OUR_FOLDER, crash_site, describe_exception, without_our_frames
+from numerai_predict.child import RaisedException
+from numerai_predict.child.exceptions import describe_exception
 from numerai_predict.sandbox.channel import MAX_HEADER_BYTES, encode
 from tests.harness import ROOT
 
@@ -28,59 +30,66 @@ def module(source: str, file: str) -> dict[str, Any]:
 
 class DescribeExceptionTest(unittest.TestCase):
     def setUp(self) -> None:
-        self.runtime = module(RUNTIME, "/predict.py")
+        self.runtime = module(RUNTIME, f"{ROOT}/numerai_predict/child/main.py")
 
-    def describe(self, model: Any, *inputs: Any) -> dict[str, Any]:
-        """What is told of the exception that `model` raises in the hands of the runtime."""
+    def describe(self, model: Any, *inputs: Any) -> RaisedException:
+        """What is reported of the exception that `model` raises when the runtime calls it."""
         try:
             self.runtime["run"](model, *inputs)
         except BaseException as raised:
             error = raised
         assert error.__traceback__ is not None
         # The first frame is this test's own; in the child, all frames before the user's are the runtime's.
-        return describe_exception(error.with_traceback(error.__traceback__.tb_next), self.runtime)
+        return describe_exception(error.with_traceback(error.__traceback__.tb_next))
 
-    def test_describe_tells_class_bases_and_message(self) -> None:
+    def test_describe_reports_class_bases_and_message(self) -> None:
         class Special(KeyError):
             pass
 
         found = self.describe(module("def predict(error): raise error", "model.py")["predict"], Special("feature_x"))
-        self.assertEqual((found["kind"], found["message"], found["name"]), ("Special", "'feature_x'", ""))
-        self.assertEqual(found["kinds"], ["Special", "KeyError", "LookupError", "Exception", "BaseException", "object"])
+        self.assertEqual((found.kind, found.message, found.name), ("Special", "'feature_x'", ""))
+        self.assertEqual(found.kinds, ["Special", "KeyError", "LookupError", "Exception", "BaseException", "object"])
 
-    def test_describe_tells_the_name_that_was_looked_for(self) -> None:
+    def test_describe_reports_the_name_that_was_looked_for(self) -> None:
         source = "def predict(): import numpy.no_such_part"
-        self.assertEqual(self.describe(module(source, "model.py")["predict"])["name"], "numpy.no_such_part")
+        self.assertEqual(self.describe(module(source, "model.py")["predict"]).name, "numpy.no_such_part")
 
     def test_describe_of_a_user_frame_begins_with_it(self) -> None:
-        # The user's file may have the runtime's name; globals tell them apart.
         user = module("def predict():\n    helper()\n\ndef helper():\n    1 / 0\n", "/predict.py")
         found = self.describe(user["predict"])
-        self.assertEqual(found["where"], " in helper (/predict.py line 5)")
-        frames = [line.strip() for line in found["trace"].splitlines() if line.strip().startswith("File")]
+        self.assertEqual(found.where, " in helper (/predict.py line 5)")
+        frames = [line.strip() for line in found.trace.splitlines() if line.strip().startswith("File")]
         self.assertEqual(frames, ['File "/predict.py", line 2, in predict', 'File "/predict.py", line 5, in helper'])
 
     def test_describe_of_a_library_frame_names_the_users_last_line(self) -> None:
         library = module("def fit():\n    raise ValueError('bad')\n", "/site-packages/library.py")
         user = module("def predict(fit):\n    x = 1\n    fit()\n", "<ipython-input-3>")
         found = self.describe(user["predict"], library["fit"])
-        self.assertEqual(found["where"], " in predict (<ipython-input-3> line 3)")
-        self.assertIn('File "/site-packages/library.py", line 2, in fit', found["trace"])
+        self.assertEqual(found.where, " in predict (<ipython-input-3> line 3)")
+        self.assertIn('File "/site-packages/library.py", line 2, in fit', found.trace)
 
-    def test_describe_without_a_user_frame_tells_no_place(self) -> None:
+    def test_describe_without_a_user_frame_names_no_place(self) -> None:
         found = self.describe(pickle.loads, b"not a pickle")
-        self.assertEqual((found["kind"], found["where"]), ("UnpicklingError", ""))
-        self.assertNotIn("File", found["trace"])
-        self.assertIn("UnpicklingError: invalid load key", found["trace"])
+        self.assertEqual((found.kind, found.where), ("UnpicklingError", ""))
+        self.assertNotIn("File", found.trace)
+        self.assertIn("UnpicklingError: invalid load key", found.trace)
 
-    def test_describe_keeps_frames_of_the_runtime_below_the_users(self) -> None:
+    def test_describe_leaves_out_our_frames_below_the_users(self) -> None:
         user = module("def predict(run):\n    run(lambda: 1 / 0)\n", "model.py")
         found = self.describe(user["predict"], self.runtime["run"])
-        self.assertIn('File "/predict.py", line 3, in run', found["trace"])
-        self.assertTrue(found["trace"].index("model.py") < found["trace"].index("/predict.py"))
+        self.assertNotIn(str(ROOT / "numerai_predict"), found.trace)
+        self.assertIn('File "model.py", line 2, in predict', found.trace)
+
+    def test_describe_of_a_runtime_whose_path_has_doubled_slashes_begins_with_the_user_frame(self) -> None:
+        for file in (f"/{ROOT}/numerai_predict/child/main.py", f"{ROOT}/tests/..//numerai_predict/./child/__main__.py"):
+            with self.subTest(file):
+                self.runtime = module(RUNTIME, file)
+                found = self.describe(module("def predict(): 1 / 0", "/numerai_predict/model.py")["predict"])
+                self.assertEqual(found.where, " in predict (/numerai_predict/model.py line 1)")
+                self.assertNotIn("child", found.trace)
 
     def test_describe_leaves_out_the_frame_that_refused_what_the_model_tried(self) -> None:
-        ours = module("def refuse(): raise OSError('no network')", f"{OUR_FOLDER}confinement.py")
+        ours = module("def refuse(): raise OSError('no network')", f"{ROOT}/numerai_predict/sandbox/confine.py")
         source = """
 def predict(refuse):
     try:
@@ -91,10 +100,10 @@ def predict(refuse):
         except OSError:
             raise ValueError("worse") from error
 """
-        trace = self.describe(module(source, "model.py")["predict"], ours["refuse"])["trace"]
+        trace = self.describe(module(source, "model.py")["predict"], ours["refuse"]).trace
         self.assertEqual(trace.count('File "model.py"'), 2)
         self.assertIn("OSError: no network", trace)
-        self.assertNotIn("confinement.py", trace)
+        self.assertNotIn("confine.py", trace)
 
     def test_describe_of_a_chain_shows_the_cause(self) -> None:
         source = """
@@ -104,7 +113,7 @@ def predict():
     except ZeroDivisionError as error:
         raise ValueError("worse") from error
 """
-        trace = self.describe(module(source, "model.py")["predict"])["trace"]
+        trace = self.describe(module(source, "model.py")["predict"]).trace
         self.assertIn("ZeroDivisionError: division by zero", trace)
         self.assertIn("The above exception was the direct cause", trace)
         self.assertTrue(trace.rstrip().endswith("ValueError: worse"))
@@ -112,20 +121,20 @@ def predict():
     def test_describe_of_a_long_message_shortens_it_and_keeps_the_end_of_the_trace(self) -> None:
         source = "def predict(): raise ValueError('begin' + 'x' * 1_000_000 + 'end')"
         found = self.describe(module(source, "model.py")["predict"])
-        self.assertTrue(found["message"].startswith("begin"))
-        self.assertTrue(found["trace"].rstrip().endswith("end"))
-        self.assertLess(len(encode({"answer": {"exception": found}})), MAX_HEADER_BYTES)
+        self.assertTrue(found.message.startswith("begin"))
+        self.assertTrue(found.trace.rstrip().endswith("end"))
+        self.assertLess(len(encode({"answer": {"exception": asdict(found)}})), MAX_HEADER_BYTES)
 
     def test_describe_of_a_long_message_beyond_ascii_fits_into_an_answer(self) -> None:
         found = self.describe(module("def predict(): raise ValueError('ü' * 1_000_000)", "model.py")["predict"])
-        self.assertLess(len(encode({"answer": {"exception": found}})), MAX_HEADER_BYTES)
+        self.assertLess(len(encode({"answer": {"exception": asdict(found)}})), MAX_HEADER_BYTES)
 
-    def test_describe_of_an_exit_tells_its_argument(self) -> None:
+    def test_describe_of_an_exit_reports_its_argument(self) -> None:
         found = self.describe(module("import sys\ndef predict(): sys.exit(3)", "model.py")["predict"])
-        self.assertEqual((found["kind"], found["message"]), ("SystemExit", "3"))
+        self.assertEqual((found.kind, found.message), ("SystemExit", "3"))
 
-    def test_describe_tells_versions_of_loaded_libraries_only(self) -> None:
-        libraries = self.describe(module("def predict(): 1 / 0", "model.py")["predict"])["libraries"]
+    def test_describe_reports_versions_of_loaded_libraries_only(self) -> None:
+        libraries = self.describe(module("def predict(): 1 / 0", "model.py")["predict"]).libraries
         self.assertEqual(libraries["numpy"], np.__version__)
         self.assertNotIn("tensorflow", libraries)
 
@@ -134,47 +143,8 @@ def predict():
             "def predict():\n    error = ValueError(b'\\xff', '\\ud800')\n    error.name = object()\n    raise error\n"
         )
         found = self.describe(module(source, "model.py")["predict"])
-        self.assertEqual(json.loads(json.dumps(found)), found)
+        self.assertEqual(json.loads(json.dumps(asdict(found))), asdict(found))
 
     def test_describe_of_an_exception_that_cannot_be_shown_does_not_raise(self) -> None:
         source = "class Odd(Exception):\n    def __str__(self): raise ValueError\n\ndef predict(): raise Odd\n"
-        self.assertEqual(self.describe(module(source, "model.py")["predict"])["kind"], "Odd")
-
-
-class CrashSiteTest(unittest.TestCase):
-    crash = (
-        "Fatal Python error: Segmentation fault\n\n"
-        "Thread 0x7f01 (most recent call first):\n"
-        '  File "/usr/lib/python3.11/threading.py", line 331 in wait\n\n'
-        "Current thread 0x7f02 (most recent call first):\n"
-        '  File "/venv/lib/python3.11/site-packages/numpy/ctypeslib.py", line 517 in string_at\n'
-        '  File "/home/me/my model.py", line 7 in helper\n'
-        '  File "/home/me/my model.py", line 12 in predict\n'
-        f'  File "{ROOT}/predict.py", line 224 in predict_and_check\n\n'
-        "Extension modules: numpy.core._multiarray_umath (total: 1)\n"
-    )
-
-    def test_site_is_the_users_innermost_frame_and_the_librarys(self) -> None:
-        expected = " in helper (/home/me/my model.py line 7), at string_at (numpy/ctypeslib.py line 517)"
-        self.assertEqual(crash_site(self.crash), expected)
-
-    def test_site_without_a_library_is_the_users_frame_alone(self) -> None:
-        own = "".join(line for line in self.crash.splitlines(keepends=True) if "ctypeslib" not in line)
-        self.assertEqual(crash_site(own), " in helper (/home/me/my model.py line 7)")
-
-    def test_site_in_a_librarys_own_thread_is_there(self) -> None:
-        thread = "Current thread 0x1 (most recent call first):\n" + "".join(
-            f'  File "/usr/lib/python3.13/{file}.py", line {line} in run\n' for file, line in {"a": 1, "b": 2}.items()
-        )
-        self.assertEqual(crash_site(thread), " in run (/usr/lib/python3.13/a.py line 1)")
-
-    def test_site_of_a_crash_outside_python_is_empty(self) -> None:
-        for trace in ("", "Segmentation fault", "Current thread 0x1 (most recent call first):\n  <no Python frame>\n"):
-            with self.subTest(trace=trace):
-                self.assertEqual(crash_site(trace), "")
-
-    def test_trace_without_our_frames_keeps_the_rest(self) -> None:
-        kept = without_our_frames(self.crash)
-        self.assertNotIn(str(ROOT), kept)
-        self.assertNotIn("Extension modules", kept)
-        self.assertEqual(len(kept.splitlines()), len(self.crash.splitlines()) - 2)
+        self.assertEqual(self.describe(module(source, "model.py")["predict"]).kind, "Odd")

@@ -32,7 +32,7 @@ def main(path: str, memory_bytes: int, cpu_s: int, deadline_s: float) -> None:
 
 
 def peak_bytes() -> int:
-    """Of this program alone: what resource.getrusage tells begins with the process that started it."""
+    """Of this program alone: what resource.getrusage counts begins with the process that started it."""
     match = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     return int(match[1]) * 1024 if match else 0
 

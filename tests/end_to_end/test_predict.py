@@ -412,7 +412,7 @@ class TestOwnFailure(unittest.TestCase):
         file = io.BytesIO(b"content")
         with (
             mock.patch(
-                "numerai_predict.inspection.inspect.inspect_pickle",
+                "numerai_predict.inspection.inspect_pickle",
                 side_effect=lambda file, name: file.read() and 1 / 0,
             ),
             mock.patch("sys.stderr", io.StringIO()) as log,

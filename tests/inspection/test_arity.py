@@ -1,4 +1,4 @@
-"""callables.py: which callables are models, and whether they get the benchmarks."""
+"""arity.py: which callables are models, and whether they get the benchmarks."""
 
 import functools
 import operator

@@ -1,11 +1,12 @@
-"""skew.py: which differences between the libraries of a pickle and those here break it, and which only may."""
+"""compatibility.py: which differences between the libraries of a pickle and those here break it, and which only may."""
 
 import unittest
 from collections.abc import Iterable
 from pathlib import Path
 
 from numerai_predict.faults import Code
-from numerai_predict.inspection.compatibility import Difference, differences
+from numerai_predict.inspection.compatibility import differences
+from numerai_predict.inspection.findings import Difference
 from numerai_predict.inspection.fingerprints import Mark
 from numerai_predict.inspection.stub_unpickler import trace
 
@@ -78,7 +79,7 @@ class RealPicklesTest(unittest.TestCase):
                 first, *_ = of_file(name, here, lacks)
                 self.assertTrue(first.breaks)
                 self.assertEqual((first.library, first.here), (library, here[library]))
-                self.assertIs(first.code, Code.INCOMPATIBLE_LIBRARY)
+                self.assertEqual(first.code, Code.INCOMPATIBLE_LIBRARY.label)
                 self.assertIn(why, first.message)
 
     def test_what_can_be_loaded_does_not_break_but_is_told(self) -> None:
@@ -100,7 +101,7 @@ class RealPicklesTest(unittest.TestCase):
     def test_a_cuda_tensor_breaks_where_there_is_no_gpu(self) -> None:
         (difference,) = of_file("torch-2.13.0-cuda", {"torch": "2.7.1"})
         self.assertTrue(difference.breaks)
-        self.assertIs(difference.code, Code.CUDA_MODEL)
+        self.assertEqual(difference.code, Code.CUDA_MODEL.label)
 
 
 class RulesTest(unittest.TestCase):
@@ -258,7 +259,7 @@ class GpuTest(unittest.TestCase):
         (difference,) = compare([self.CUDA], {"torch": "2.7.1"})
         self.assertEqual(
             (difference.breaks, difference.code, difference.message, difference.hint),
-            (True, Code.CUDA_MODEL, "The model holds GPU tensors; there is no GPU here.", Code.CUDA_MODEL.hint),
+            (True, Code.CUDA_MODEL.label, "The model holds GPU tensors; there is no GPU here.", Code.CUDA_MODEL.hint),
         )
 
     def test_gpu_tensors_are_a_warning_with_a_gpu(self) -> None:

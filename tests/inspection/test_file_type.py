@@ -1,4 +1,4 @@
-"""formats.py: what a model file is, told from its bytes and its name alone."""
+"""file_type.py: what a model file is, by its bytes and its name alone."""
 
 import bz2
 import gzip
@@ -178,7 +178,7 @@ class CompressionTest(LookTestCase):
                 self.assertEqual(other, f"not compressed, though its name ends in .{suffix}")
 
     def test_look_at_a_joblib_dump_with_arrays_names_joblib(self) -> None:
-        # Its arrays stand between the opcodes, where pickle.load cannot read them.
+        # Its arrays are between the opcodes, where pickle.load cannot read them.
         path = self.folder / "model.joblib"
         importlib.import_module("joblib").dump(Model(np.arange(1000.0)), path)
         self.assertIn("joblib", look(path).other)

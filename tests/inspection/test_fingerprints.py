@@ -1,4 +1,4 @@
-"""fingerprints.py: what the pickles of real libraries tell of their versions, and that hostile ones do no harm."""
+"""fingerprints.py: what the pickles of real libraries reveal of their versions, and that hostile ones do no harm."""
 
 import time
 import unittest
@@ -106,7 +106,7 @@ class OfCallTest(unittest.TestCase):
     def test_a_string_dtype_of_one_argument_is_not_told(self) -> None:
         self.assertEqual(list(of_call("pandas.core.arrays.string_", "StringDtype", ("python",))), [])
 
-    def test_a_storage_tells_cuda_only_where_its_place_stands(self) -> None:
+    def test_storage_is_of_cuda_only_where_its_device_is_named(self) -> None:
         head = b"\x80\x02(X\x07\x00\x00\x00storageq\x00ctorch\nFloatStorage\nq\x01X\x01\x00\x00\x000q\x02"
         for payload, cuda in (
             (head + b"X\x06\x00\x00\x00cuda:0q\x03K\x02Ntq\x04Q.", True),

@@ -1,4 +1,4 @@
-"""pickles.py: what stands in a pickle of a model, told without loading it."""
+"""inspect.py: what the pickle of a model contains, found without loading it."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""modules.py: what is here and what is not, found without importing or executing anything."""
+"""installed.py: what is here and what is not, found without importing or executing anything."""
 
 import importlib.machinery
 import os

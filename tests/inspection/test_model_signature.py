@@ -1,4 +1,4 @@
-"""signatures.py: what the model of a pickle is and takes, told without loading it, held against what Python says of the
+"""model_signature.py: what the model of a pickle is and takes, without loading it, held against what Python says of the
 real object.
 """
 
@@ -25,7 +25,7 @@ from cloudpickle.cloudpickle import (
 )
 from sklearn.linear_model import Ridge  # type: ignore[import-untyped, unused-ignore]
 
-from numerai_predict.inspection.model_signature import MAX_NESTING, Model, describe
+from numerai_predict.inspection.model_signature import MAX_NESTING, Model, describe_model
 from numerai_predict.inspection.stub_unpickler import trace
 from tests.harness import by_value
 
@@ -162,8 +162,8 @@ def top_of(content: bytes) -> object:
     return traces.top
 
 
-def told(model: Any) -> Model:
-    return describe(top_of(by_value(model)))
+def found_in(model: Any) -> Model:
+    return describe_model(top_of(by_value(model)))
 
 
 def defined(source: str) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def has_signature(model: Any) -> bool:
 
 
 def really_taken(model: Any) -> list[str]:
-    """The parameters as inspect.signature sees them, rendered as `describe` does it."""
+    """The parameters as inspect.signature sees them, rendered as `describe_model` does it."""
     parameters = list(inspect.signature(model).parameters.values())
     shown = []
     for place, parameter in enumerate(parameters):
@@ -234,14 +234,14 @@ def really_taken(model: Any) -> list[str]:
 
 class ParametersTest(unittest.TestCase):
     def check(self, make: Callable[[str], dict[str, Any]]) -> None:
-        """What is told of every signature is what Python says of it."""
+        """What is found of every signature is what Python says of it."""
         for signature in SIGNATURES:
             models = make(signature)
             taken = {name: really_taken(model) for name, model in models.items()}
             for protocol in PROTOCOLS:
                 tops = {name: top_of(cloudpickle.dumps(models[name], protocol=protocol)) for name in models}
                 with self.subTest(signature=signature, protocol=protocol):
-                    self.assertEqual({name: describe(top).parameters for name, top in tops.items()}, taken)
+                    self.assertEqual({name: describe_model(top).parameters for name, top in tops.items()}, taken)
 
     def test_functions_methods_and_instances_have_the_parameters_that_inspect_sees(self) -> None:
         self.check(shapes)
@@ -252,46 +252,46 @@ class ParametersTest(unittest.TestCase):
     def test_function_with_keyword_only_parameters_has_defaults_only_where_they_are(self) -> None:
         def model(a: Any, b: Any = 1, *, c: Any, d: Any = 2, **options: Any) -> None: ...
 
-        self.assertEqual(told(model).parameters, ["a", "b=…", "*", "c", "d=…", "**options"])
+        self.assertEqual(found_in(model).parameters, ["a", "b=…", "*", "c", "d=…", "**options"])
 
     def test_function_with_a_default_of_none_is_optional(self) -> None:
-        self.assertEqual(told(lambda a=None: a).parameters, ["a=…"])
+        self.assertEqual(found_in(lambda a=None: a).parameters, ["a=…"])
 
     def test_bound_method_leaves_out_self(self) -> None:
-        self.assertEqual(told(Own().method).parameters, ["live_features", "*", "clip=…"])
+        self.assertEqual(found_in(Own().method).parameters, ["live_features", "*", "clip=…"])
 
     def test_bound_method_of_starred_parameters_keeps_them(self) -> None:
         bound = types.MethodType(lambda *args, **options: None, Own())
-        self.assertEqual(told(bound).parameters, ["*args", "**options"])
+        self.assertEqual(found_in(bound).parameters, ["*args", "**options"])
 
     def test_bound_method_without_parameters_has_no_signature(self) -> None:
-        model = told(types.MethodType(lambda: None, Own()))
+        model = found_in(types.MethodType(lambda: None, Own()))
         self.assertEqual((None, 0), (model.parameters, model.takes))
 
     def test_wrapped_function_many_times_has_the_innermost_parameters(self) -> None:
         model: Any = predict_three
         for _ in range(MAX_NESTING):
             model = functools.wraps(model)(lambda *args: None)
-        self.assertEqual(told(model).parameters, ["a", "b", "c"])
-        self.assertIsNone(told(functools.wraps(model)(lambda *args: None)).parameters)
+        self.assertEqual(found_in(model).parameters, ["a", "b", "c"])
+        self.assertIsNone(found_in(functools.wraps(model)(lambda *args: None)).parameters)
 
     def test_function_that_wraps_a_reference_has_unknown_parameters(self) -> None:
-        self.assertIsNone(told(functools.wraps(operator.add)(lambda *args: None)).parameters)
+        self.assertIsNone(found_in(functools.wraps(operator.add)(lambda *args: None)).parameters)
 
     def test_function_with_a_signature_of_its_own_does_not_have_those_of_its_code(self) -> None:
         def model(a: Any, b: Any, c: Any) -> None: ...
 
         vars(model)["__signature__"] = inspect.signature(predict)
-        self.assertIsNone(told(model).parameters)
+        self.assertIsNone(found_in(model).parameters)
 
     def test_partial_of_a_reference_has_unknown_parameters(self) -> None:
-        self.assertEqual(told(functools.partial(operator.add, 1)), Model("partial", "_operator.add", None, True))
+        self.assertEqual(found_in(functools.partial(operator.add, 1)), Model("partial", "_operator.add", None, True))
 
     def test_partial_that_was_given_another_signature_has_that(self) -> None:
         # update_wrapper, which gives a partial a name, also sets __wrapped__; inspect follows it.
         for bound in (functools.partial(predict_three, c=1), functools.partial(predict_three, 1, 2, 3)):
             model = functools.update_wrapper(bound, predict_three)
-            self.assertIn(told(model).parameters, (None, really_taken(model)))
+            self.assertIn(found_in(model).parameters, (None, really_taken(model)))
 
     def test_partial_whose_arguments_do_not_fit_is_not_told_as_if_they_did(self) -> None:
         arguments: tuple[tuple[tuple[int, ...], dict[str, int]], ...] = (
@@ -303,14 +303,14 @@ class ParametersTest(unittest.TestCase):
             model = functools.partial(predict, *positional, **named)
             with self.subTest(positional=positional, named=named):
                 self.assertFalse(has_signature(model))
-                self.assertEqual((None, 0), (told(model).parameters, told(model).takes))
+                self.assertEqual((None, 0), (found_in(model).parameters, found_in(model).takes))
 
     def test_partial_of_a_class_names_it(self) -> None:
-        self.assertEqual(told(functools.partial(Own)).name, "Own")
+        self.assertEqual(found_in(functools.partial(Own)).name, "Own")
 
     def test_function_of_very_many_parameters_is_told_like_any_other(self) -> None:
         more = ", ".join(f"x{number}=0" for number in range(300))
-        parameters = told(defined(f"def model(a, b, {more}): ...")["model"]).parameters or []
+        parameters = found_in(defined(f"def model(a, b, {more}): ...")["model"]).parameters or []
         self.assertEqual((302, ["a", "b", "x0=…"]), (len(parameters), parameters[:3]))
 
 
@@ -325,44 +325,44 @@ class KindTest(unittest.TestCase):
             (functools.partial(Own().method, clip=False), "partial", "method"),
         ):
             with self.subTest(kind=kind, name=name):
-                found = told(model)
+                found = found_in(model)
                 self.assertEqual((found.kind, found.name, found.is_callable), (kind, name, True))
 
     def test_instance_with_call_of_its_own_or_inherited_is_callable(self) -> None:
         for model in (Own(), Heir()):
             with self.subTest(model=model):
                 name = type(model).__name__
-                self.assertEqual(told(model), Model("instance", name, ["live_features", "benchmarks=…"], True, 2))
+                self.assertEqual(found_in(model), Model("instance", name, ["live_features", "benchmarks=…"], True, 2))
 
     def test_instance_with_two_calls_has_that_of_the_first_base(self) -> None:
-        self.assertEqual(told(FirstOfTwo()).parameters, really_taken(FirstOfTwo()))
+        self.assertEqual(found_in(FirstOfTwo()).parameters, really_taken(FirstOfTwo()))
 
     def test_instance_whose_call_may_be_a_librarys_has_unknown_parameters(self) -> None:
-        self.assertEqual(told(BehindALibrary()), Model("instance", "BehindALibrary", None, True))
+        self.assertEqual(found_in(BehindALibrary()), Model("instance", "BehindALibrary", None, True))
 
     def test_instance_of_a_librarys_heir_is_not_known_to_be_callable(self) -> None:
-        self.assertEqual(told(OfALibrary()), Model("instance", "OfALibrary", None, None))
+        self.assertEqual(found_in(OfALibrary()), Model("instance", "OfALibrary", None, None))
 
     def test_instance_whose_call_is_no_function_is_callable_with_unknown_parameters(self) -> None:
         static = defined("class Model:\n    @staticmethod\n    def __call__(live): ...")["Model"]()
-        self.assertEqual(told(static), Model("instance", "Model", None, True))
+        self.assertEqual(found_in(static), Model("instance", "Model", None, True))
 
     def test_instance_without_call_is_known_not_to_be_callable(self) -> None:
-        self.assertEqual(told(Silent()), Model("instance", "Silent", None, False))
+        self.assertEqual(found_in(Silent()), Model("instance", "Silent", None, False))
 
     def test_instance_of_an_estimator_is_not_callable(self) -> None:
         expected = Model("instance", "sklearn.linear_model._ridge.Ridge", None, False)
         for protocol in PROTOCOLS:
-            self.assertEqual(describe(top_of(pickle.dumps(Ridge(), protocol))), expected)
-            self.assertEqual(describe(top_of(cloudpickle.dumps(Ridge(), protocol=protocol))), expected)
+            self.assertEqual(describe_model(top_of(pickle.dumps(Ridge(), protocol))), expected)
+            self.assertEqual(describe_model(top_of(cloudpickle.dumps(Ridge(), protocol=protocol))), expected)
 
     def test_instance_that_only_its_name_tells_of_is_not_known_to_be_callable(self) -> None:
         for protocol in PROTOCOLS:
-            found = describe(top_of(pickle.dumps(Own(), protocol)))
+            found = describe_model(top_of(pickle.dumps(Own(), protocol)))
             self.assertEqual(found, Model("instance", f"{__name__}.Own", None, None))
 
     def test_instance_that_a_carried_function_makes_is_not_known_to_be_callable(self) -> None:
-        found = told(Rebuilt())
+        found = found_in(Rebuilt())
         self.assertEqual((found.parameters, found.is_callable), (None, None))
 
     def test_instance_that_is_made_by_keywords_is_read_in_every_protocol(self) -> None:
@@ -370,32 +370,32 @@ class KindTest(unittest.TestCase):
         model = defined(f"from typing import Any\n{source}")["KeywordMade"](clip=True)
         for protocol in PROTOCOLS:
             with self.subTest(protocol=protocol):
-                found = describe(top_of(cloudpickle.dumps(model, protocol=protocol)))
+                found = describe_model(top_of(cloudpickle.dumps(model, protocol=protocol)))
                 self.assertNotEqual(found.is_callable, False)
 
     def test_class_is_not_callable_as_a_model(self) -> None:
-        self.assertEqual(told(Own), Model("class", "Own", None, False))
+        self.assertEqual(found_in(Own), Model("class", "Own", None, False))
 
     def test_reference_is_not_known_to_be_callable(self) -> None:
         for protocol in PROTOCOLS:
             content = pickle.dumps(predict, protocol)
-            self.assertEqual(describe(top_of(content)), Model("reference", f"{__name__}.predict", None, None))
+            self.assertEqual(describe_model(top_of(content)), Model("reference", f"{__name__}.predict", None, None))
 
     def test_data_is_named_by_its_type(self) -> None:
         for value in (None, 0.5, "model.pkl", b"pickle", [1], {"model": predict}, (predict,), {1}, frozenset({1})):
             with self.subTest(value=value):
-                self.assertEqual(told(value), Model("data", type(value).__name__, None, False))
+                self.assertEqual(found_in(value), Model("data", type(value).__name__, None, False))
 
     def test_cloudpickle_without_by_value_is_a_reference(self) -> None:
-        self.assertEqual(describe(top_of(cloudpickle.dumps(operator.add))).name, "_operator.add")
+        self.assertEqual(describe_model(top_of(cloudpickle.dumps(operator.add))).name, "_operator.add")
 
 
 class HostileTest(unittest.TestCase):
     def described(self, model: Any) -> Model:
-        """What is told of a pickle that no model is, but that must be read at once and raise nothing."""
+        """What is found of a pickle that no model is, but that must be read at once and raise nothing."""
         content = cloudpickle.dumps(model)
         began = time.monotonic()
-        found = describe(top_of(content))
+        found = describe_model(top_of(content))
         self.assertLess(time.monotonic() - began, QUICK_S)
         return found
 

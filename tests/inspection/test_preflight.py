@@ -1,4 +1,4 @@
-"""prognosis.py: what will become of a pickle, told from what stands in it."""
+"""preflight.py: what will become of a pickle, from what it contains."""
 
 import io
 import pickle
@@ -14,14 +14,14 @@ from numerai_predict.inspection import preflight
 from numerai_predict.inspection.arity import count_arguments
 from numerai_predict.inspection.findings import THIS_PYTHON, Difference, Findings, Module
 from numerai_predict.inspection.inspect import inspect_pickle
-from numerai_predict.inspection.model_signature import describe
+from numerai_predict.inspection.model_signature import describe_model
 from numerai_predict.inspection.preflight import (
     IMAGES,
-    also_possible,
     another_python,
     before_loading,
+    doubts,
     expected,
-    warnings,
+    other_pythons,
 )
 from tests.findings import GOOD
 from tests.harness import VERSIONS
@@ -73,7 +73,7 @@ class BeforeLoadingTest(unittest.TestCase):
     def test_good_model_has_no_fault_and_no_warning(self) -> None:
         self.assertIsNone(before_loading(GOOD))
         self.assertEqual(expected(GOOD), [])
-        self.assertEqual(warnings(GOOD), [])
+        self.assertEqual(doubts(GOOD), [])
 
     def test_several_faults_are_all_expected_and_the_gravest_comes_first(self) -> None:
         for first in range(len(CERTAIN)):
@@ -163,7 +163,7 @@ class BeforeLoadingTest(unittest.TestCase):
     def test_difference_that_may_break_is_no_fault(self) -> None:
         findings = replace(GOOD, differences=[difference("It is a little newer.", breaks=False), difference("Broken.")])
         self.assertEqual([fault.message for fault in expected(findings)], ["Broken."])
-        self.assertEqual(warnings(findings), ["It is a little newer."])
+        self.assertEqual(doubts(findings), ["It is a little newer."])
 
 
 class AnotherPythonTest(unittest.TestCase):
@@ -203,15 +203,15 @@ class AnotherPythonTest(unittest.TestCase):
         self.assertIn("image numerai_predict_py_3_10,", hint)
         self.assertNotIn("3_9", hint)
 
-    def test_also_possible_names_the_others(self) -> None:
+    def test_other_pythons_names_the_others(self) -> None:
         for python, others in (
             ([THIS_PYTHON], ""),
             ([], ""),
             (["3.8", THIS_PYTHON], "3.8"),
             (["3.8", THIS_PYTHON, "3.99"], "3.8 or 3.99"),
         ):
-            self.assertEqual(also_possible(replace(GOOD, python=python)), others)
-        self.assertEqual(also_possible(None), "")
+            self.assertEqual(other_pythons(replace(GOOD, python=python)), others)
+        self.assertEqual(other_pythons(None), "")
 
     def test_images_are_the_folders_of_the_repository(self) -> None:
         self.assertEqual(list(IMAGES), VERSIONS)
@@ -233,7 +233,7 @@ class ModulesTest(unittest.TestCase):
         self.assertIn("'catboost', 'my_utils', 'cv2'", fault.message)
         self.assertNotIn("pandas", fault.message)
         self.assertIn("register_pickle_by_value(my_utils).", fault.hint)
-        self.assertIn("catboost, opencv-python (the name for pip)", fault.hint)
+        self.assertIn("catboost, opencv-python (named as for pip)", fault.hint)
         self.assertIn("NumPy arrays", fault.hint)
 
     def test_missing_files_of_ones_own_have_three_calls_to_carry_them(self) -> None:
@@ -257,32 +257,32 @@ class ModulesTest(unittest.TestCase):
         self.assertIn("code imports", fault.message)
         self.assertIn("'my_utils', 'catboost'", fault.message)
         self.assertIn("register_pickle_by_value(my_utils)", fault.hint)
-        self.assertEqual(len(warnings(findings)), 1)
+        self.assertEqual(len(doubts(findings)), 1)
 
     def test_missing_module_that_the_model_can_do_without_is_a_warning(self) -> None:
         for needed_by in ("guarded import", "possible"):
             with self.subTest(needed_by=needed_by):
                 findings = replace(GOOD, modules=[missing("cupy", needed_by)])
                 self.assertEqual(expected(findings), [])
-                (warning,) = warnings(findings)
+                (warning,) = doubts(findings)
                 self.assertIn("'cupy'", warning)
 
     def test_import_of_a_module_that_the_package_here_does_not_have_is_a_warning(self) -> None:
         skewed = Module("numpy.no_such", "2.1.3", "skewed", "import", "numpy")
-        self.assertRegex(warnings(replace(GOOD, modules=[skewed]))[0], r"imports what is not .*'numpy\.no_such'")
+        self.assertRegex(doubts(replace(GOOD, modules=[skewed]))[0], r"imports what is not .*'numpy\.no_such'")
         self.assertEqual([], expected(replace(GOOD, modules=[skewed])))
 
     def test_missing_reference_is_no_warning_too(self) -> None:
-        self.assertEqual(warnings(replace(GOOD, modules=[missing("my_utils")])), [])
+        self.assertEqual(doubts(replace(GOOD, modules=[missing("my_utils")])), [])
 
     def test_present_modules_are_no_fault_and_no_warning(self) -> None:
         for needed_by in ("reference", "import", "guarded import", "possible"):
             findings = replace(GOOD, modules=[Module("sklearn", "1.6.1", "present", needed_by)])
-            self.assertEqual((expected(findings), warnings(findings)), ([], []))
+            self.assertEqual((expected(findings), doubts(findings)), ([], []))
 
     def test_skewed_references_are_left_to_the_differences(self) -> None:
         findings = replace(GOOD, modules=[Module("sklearn.no_such", "1.6.1", "skewed", "reference")])
-        self.assertEqual((expected(findings), warnings(findings)), ([], []))
+        self.assertEqual((expected(findings), doubts(findings)), ([], []))
 
 
 class ModelTest(unittest.TestCase):
@@ -314,7 +314,7 @@ class ModelTest(unittest.TestCase):
         for signature in SIGNATURES:
             for name, model in (shapes(signature) | partials(signature)).items():
                 content = cloudpickle.dumps(model)
-                told = describe(top_of(content))
+                told = describe_model(top_of(content))
                 findings = replace(
                     GOOD, name=told.name, parameters=told.parameters, takes=told.takes, is_callable=told.is_callable
                 )
@@ -358,9 +358,7 @@ class IncompleteTest(unittest.TestCase):
         for findings in (INCOMPLETE, replace(INCOMPLETE, python=[], modules=[], protocol=None)):
             self.assertIsNone(before_loading(findings))
             self.assertEqual(expected(findings), [])
-            self.assertEqual(
-                warnings(findings), ["The pickle could not be looked into to its end (it takes too long)."]
-            )
+            self.assertEqual(doubts(findings), ["The pickle could not be inspected to its end (it takes too long)."])
 
     def test_incomplete_findings_are_refused_for_what_they_have(self) -> None:
         for code, change in CERTAIN[2:]:
@@ -370,14 +368,14 @@ class IncompleteTest(unittest.TestCase):
                 self.assertIs(fault.code, code)
 
     def test_incomplete_findings_say_why(self) -> None:
-        (warning,) = warnings(CUT_OFF)
+        (warning,) = doubts(CUT_OFF)
         self.assertIn("(UnpicklingError: pickle data was truncated)", warning)
 
     def test_warnings_come_all_together(self) -> None:
         findings = replace(
             CUT_OFF, differences=[difference("Newer.", breaks=False)], modules=[missing("cupy", "possible")]
         )
-        self.assertEqual([warning.split()[0] for warning in warnings(findings)], ["Newer.", "Its", "The"])
+        self.assertEqual([warning.split()[0] for warning in doubts(findings)], ["Newer.", "Its", "The"])
 
     def test_real_pickles_that_end_early_are_only_refused_for_that(self) -> None:
         content = cloudpickle.dumps(shapes("a, b, c")["function"])

@@ -17,7 +17,7 @@ import pandas as pd
 from numerai_predict.inspection.findings import THIS_PYTHON, Findings
 from numerai_predict.inspection.inspect import inspect_pickle
 from numerai_predict.inspection.installed import version_of
-from numerai_predict.inspection.preflight import expected, warnings
+from numerai_predict.inspection.preflight import doubts, expected
 from numerai_predict.inspection.stub_unpickler import trace
 
 ROWS = np.random.default_rng(0).random((60, 3))
@@ -58,7 +58,7 @@ class InspectionTest(unittest.TestCase):
         content, findings = found_in(model)
         self.assertTrue(findings.complete, findings.error)
         self.assertEqual([], [fault.message for fault in expected(findings)])
-        self.assertEqual([], warnings(findings))
+        self.assertEqual([], doubts(findings))
         self.assertEqual({"present"}, {module.status for module in findings.modules})
         self.assertIn(THIS_PYTHON, findings.python)
         self.assertEqual((["live_features"], 1), (findings.parameters, findings.takes))
