@@ -13,7 +13,6 @@ import io
 import logging
 import os
 import pickle
-import platform
 import secrets
 import signal
 import sys
@@ -23,16 +22,27 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
+from numerai_predict.child.answer import Answer
 from numerai_predict.cli import arguments
-from numerai_predict.diagnosis.outcome import diagnose, other_file, too_slow_for_one_cpu
+from numerai_predict.diagnosis.outcome import diagnose, other_file
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection.file_type import PickleFacts, look, sha256
 from numerai_predict.inspection.findings import Findings
-from numerai_predict.inspection.preflight import before_loading, expected, warnings
+from numerai_predict.inspection.preflight import before_loading, expected
 from numerai_predict.redaction import DiscreetFormatter, hide_queries, without, without_query
-from numerai_predict.report.inspection_text import describe_inspection
-from numerai_predict.report.run_report import RunReport
-from numerai_predict.report.summary import explain, git_ref, reproduce_command, summarize
+from numerai_predict.report import (
+    ConfinementPart,
+    DataSection,
+    FilePart,
+    InspectionPart,
+    RunReport,
+    SavedPart,
+    UsageSection,
+    describe_inspection,
+    explain,
+    reproduce_command,
+    summarize,
+)
 from numerai_predict.runner import answer_schema
 from numerai_predict.sandbox import hide_parent
 from numerai_predict.sandbox.channel import ChildChannel, Message, ProtocolError
@@ -63,7 +73,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     try:
         return arguments.parse(argv)
     except Fault as fault:
-        report = RunReport(runtime=describe_runtime())
+        report = RunReport()
         report.note_fault(fault)
         if path := arguments.report_path(argv):
             with contextlib.suppress(OSError):
@@ -77,7 +87,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(args: argparse.Namespace) -> int:
     """Run the model that `args` name and return the exit status; the report is written on every outcome."""
     set_up_logging(args)
-    report = RunReport(runtime=describe_runtime())
+    report = RunReport()
     fault = None
     try:
         with ending_on_signals():
@@ -102,16 +112,20 @@ def run(args: argparse.Namespace, report: RunReport) -> None:
 
         logging.info("Starting the model's process")
         outcome = run_child(PREDICT, args.time_limit, args.memory_limit, provide, model.hear)
-    if outcome.answer is not None and (refusal := answer_schema.refusal(outcome.answer, outcome.payload)):
-        outcome = dataclasses.replace(outcome, stopped=Stop.HANDOVER, refusal=refusal, answer=None, payload=b"")
+    answer: Answer | None = None
+    if outcome.answer is not None:
+        try:
+            answer = answer_schema.read_answer(outcome.answer, outcome.payload)
+        except ProtocolError as error:
+            outcome = dataclasses.replace(outcome, stopped=Stop.HANDOVER, refusal=str(error), answer=None, payload=b"")
     note_usage(outcome, report)
-    note_outcome(outcome, report)
+    report.note_answer(answer)
     note_confinement(outcome, exposed, report)
     if fault := diagnose(outcome, model.facts, args.strict):
         raise fault
-    for warning in report.predictions["warnings"]:
-        logging.warning("%s: %s (the platform would not accept this)", warning["code"], warning["message"])
-    for notice in report.predictions["notices"]:
+    for warning in answer.warnings if answer else ():
+        logging.warning("%s: %s (the platform would not accept this)", warning.code, warning.message)
+    for notice in answer.notices if answer else ():
         logging.warning(notice)
     deliver(outcome.payload, args, report)
 
@@ -154,7 +168,7 @@ def deliver(csv: bytes, args: argparse.Namespace, report: RunReport) -> None:
     try:
         with undisturbed():
             write_whole(csv, path)
-            report.delivery.update(path=str(path), bytes=len(csv))
+            report.delivery.saved = SavedPart(str(path), len(csv))
         logging.info("Saved the predictions to %s", path)
     except OSError as error:
         unwritten = f"{path} cannot be written: {error.strerror or error}"
@@ -165,7 +179,7 @@ def deliver(csv: bytes, args: argparse.Namespace, report: RunReport) -> None:
         except Fault as fault:
             if unwritten:
                 raise Fault(fault.code, f"{fault.message} {unwritten}.", Code.OUTPUT_NOT_WRITTEN.hint) from None
-            besides = ", and were uploaded" if "uploaded_to" in report.delivery else ""
+            besides = ", and were uploaded" if report.delivery.uploaded_to else ""
             raise Fault(
                 fault.code, f"{fault.message} The predictions are kept in {path}{besides}.", fault.hint
             ) from None
@@ -279,7 +293,7 @@ class ModelFile:
         self._background = ThreadPoolExecutor(1)
         self._background.submit(int)  # The child's filter protects only those of our threads that are there before it.
         self._digest: Future[str] | None = None
-        report.model["path"] = without_query(args.model) if http.is_url(args.model) else args.model
+        report.model.path = without_query(args.model) if http.is_url(args.model) else args.model
 
     def __enter__(self) -> "ModelFile":
         return self
@@ -289,7 +303,7 @@ class ModelFile:
         interrupted = isinstance(error, Fault) and error.code is Code.INTERRUPTED
         if self._digest and (self._digest.done() or not interrupted):
             with contextlib.suppress(OSError):
-                self._report.model["sha256"] = self._digest.result()
+                self._report.model.sha256 = self._digest.result()
         self._background.shutdown(wait=False)
 
     def fetch(self) -> Path:
@@ -300,7 +314,7 @@ class ModelFile:
         except OSError as error:
             raise Fault(Code.MODEL_NOT_FOUND, f"{path} cannot be read: {error.strerror or error}.") from error
         self._digest = self._background.submit(sha256, path)  # A large file takes a second that nobody need wait for.
-        self._report.model.update(bytes=facts.bytes, protocol=facts.protocol, compression=facts.compression)
+        self._report.model.file = FilePart.of(facts)
         if fault := other_file(facts):
             raise fault
         self.facts = facts
@@ -309,9 +323,9 @@ class ModelFile:
 
     def hear(self, message: Message) -> None:
         """Take what the child found in the pickle; raises ProtocolError if that is no finding."""
-        if self.facts is None or not answer_schema.are_findings(message):
-            raise ProtocolError("findings whose fields are not those of findings")
-        findings = Findings.from_message(message)
+        if self.facts is None:
+            raise ProtocolError("findings before it was given a model")
+        findings = answer_schema.read_findings(message)
         self.facts = dataclasses.replace(self.facts, findings=findings)
         self.problems = expected(findings)
         note_findings(findings, self.problems, self._report)
@@ -412,12 +426,12 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     channel.announce("checking")
     if isinstance(returned, pd.DataFrame):
         returned = pd.DataFrame(returned)  # A subclass could pass the checks and write something else.
-    answer["failures"] = [finding.as_message() for finding in checks.check_values(returned)]
+    answer["failures"] = [vars(problem) for problem in checks.check_values(returned)]
     if answer["failures"]:
         return b""
-    answer["warnings"] = [finding.as_message() for finding in checks.check_acceptance(returned, live_ids)]
+    answer["warnings"] = [vars(problem) for problem in checks.check_acceptance(returned, live_ids)]
     answer["notices"] = checks.notices(returned, live_ids, benchmarks)
-    answer["predictions"] = checks.describe(returned, benchmarks)
+    answer["predictions"] = vars(checks.prediction_stats(returned, benchmarks))
     csv: str = returned.to_csv()
     return csv.encode()
 
@@ -504,7 +518,7 @@ def upload_live_output(
     def request() -> "requests.Response":
         response = post(post_url, post_data, open_csv, file_name)
         if response.status_code < 300:
-            report.delivery["uploaded_to"] = shown
+            report.delivery.uploaded_to = shown
         return response
 
     try:
@@ -534,59 +548,28 @@ def retry_request_with_backoff(
 # Report
 
 
-def describe_runtime() -> dict[str, str]:
-    """Which runtime this is."""
-    return {"python": platform.python_version(), "git_ref": git_ref(), "platform": platform.platform(terse=True)}
-
-
 def note_findings(findings: Findings, problems: list[Fault], report: RunReport) -> None:
-    """Take into the report what stands in the pickle and what will come of it, and warn of what may."""
-    doubts = warnings(findings)
-    told = findings.as_message()
-    report.model.update({name: told[name] for name in ("python", "writer", "modules", "differences", "complete")})
-    report.model.update(
-        cloudpickle=findings.writer.removeprefix("cloudpickle ") if "cloudpickle " in findings.writer else None,
-        protocol=findings.protocol,
-        callable={"kind": findings.kind, "name": findings.name, "signature": findings.parameters},
-        problems=[{"code": fault.code.label, "message": fault.message, "hint": fault.hint} for fault in problems],
-        warnings=doubts,
-    )
-    for doubt in doubts:
-        logging.warning(doubt)
+    """Take into the report what was found in the pickle and what is to be expected of it, and warn of what may be."""
+    report.model.inspection = InspectionPart.of(findings, problems)
+    for warning in report.model.inspection.warnings:
+        logging.warning(warning)
 
 
 def note_data(need: str, source: str, path: Path, report: RunReport) -> Path:
     """Remember in the report where the data came from; returns the path."""
     logging.info("Reading the %s from %s", need.replace("_", " "), path)
-    report.data[need] = {"source": source, "path": str(path), "downloaded": str(path) != source}
+    report.data[need] = DataSection.of(source, path)
     return path
 
 
 def note_usage(outcome: Outcome, report: RunReport) -> None:
     """Take into the report what the child used."""
-    report.usage = {
-        "wall_s": outcome.wall_s,
-        "cpu_s": outcome.cpu_s,
-        "peak_memory_bytes": outcome.peak_memory_bytes,
-        "limits": {"wall_s": outcome.limits.wall_s, "memory_bytes": outcome.limits.memory_bytes},
-        "phases": {**outcome.phases, "fetching": outcome.waited_s},
-    }
-
-
-def note_outcome(outcome: Outcome, report: RunReport) -> None:
-    """Take what the child answered into the report."""
-    answer = outcome.answer or {}
-    report.model["parameters"] = answer.get("parameters")
-    for name, facts in answer.get("data", {}).items():
-        report.data[name].update(facts)
-    if warning := too_slow_for_one_cpu(outcome):
-        report.usage["warning"] = warning
-        logging.warning(warning)
+    report.usage = UsageSection.of(outcome)
+    if report.usage.warning:
+        logging.warning(report.usage.warning)
     if outcome.dropped_log_bytes:
         shown = f"{outcome.limits.log_bytes:,} bytes"
         logging.warning("Of what the model printed, the first %s are shown", shown)
-    report.predictions = dict(answer.get("predictions", {}))
-    report.predictions.update({key: answer.get(key, []) for key in ("failures", "warnings", "notices")})
 
 
 def note_confinement(outcome: Outcome, exposed: str, report: RunReport) -> None:
@@ -594,15 +577,9 @@ def note_confinement(outcome: Outcome, exposed: str, report: RunReport) -> None:
 
     `exposed` says why our secrets could not be hidden, if so.
     """
-    if outcome.broken is None:
-        return
-    broken = {**outcome.broken, **({"secrets": exposed} if exposed else {})}
-    report.runtime["confinement"] = {
-        "kept": [promise for promise in PROMISES if promise not in broken],
-        "broken": [{"promise": promise, "reason": reason} for promise, reason in broken.items()],
-    }
-    for promise, reason in broken.items():
-        logging.warning("It cannot be promised here that the model %s: %s", PROMISES[promise], reason)
+    confinement = report.runtime.confinement = ConfinementPart.of(outcome, exposed)
+    for broken in confinement.broken if confinement else ():
+        logging.warning("It cannot be promised here that the model %s: %s", PROMISES[broken.promise], broken.reason)
 
 
 def set_up_logging(args: argparse.Namespace) -> None:

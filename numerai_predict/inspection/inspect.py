@@ -5,7 +5,7 @@ import io
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, cast
+from typing import BinaryIO, Literal, TypeAlias, cast
 
 from numerai_predict.faults import Code as FaultCode
 from numerai_predict.faults import Fault
@@ -165,7 +165,7 @@ def _module(name: str, needed_by: str) -> Module:
     missing = installed.missing_part(name)
     if not missing:
         return Module(package, version, "present", needed_by)
-    status = "missing" if missing == package else "skewed"
+    status: Literal["missing", "skewed"] = "missing" if missing == package else "skewed"
     return Module(_short(missing), version, status, needed_by, installed.pip_name(package))
 
 
