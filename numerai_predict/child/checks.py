@@ -1,6 +1,5 @@
-"""What predictions must be, and what can be said of them. Vectorised: a live round has 7,000 rows."""
+"""The rules that predictions must keep, and their statistics. Vectorised: a live round has 7,000 rows."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from numerai_predict.child.answer import PredictionStats, Problem
 from numerai_predict.faults import Code
 
 if TYPE_CHECKING:
@@ -18,47 +18,34 @@ HISTOGRAM_BINS = 10
 ZERO_DEVIATION = 1e-8
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong with predictions: its code and a sentence with numbers in it."""
-
-    code: Code
-    message: str
-    hint: str | None = None
-
-    def as_message(self) -> dict[str, str | None]:
-        """As plain data, for the parent and the report."""
-        return {"code": self.code.label, "message": self.message, "hint": self.hint or self.code.hint}
-
-
-def check_values(predictions: Any) -> list[Finding]:
+def check_values(predictions: Any) -> list[Problem]:
     """Everything for which the platform's runtime rejects what a model returned; empty if it is acceptable."""
     if predictions is None:
-        return [Finding(Code.RETURNED_NOTHING, "The model returned None instead of a DataFrame.")]
+        return [_problem(Code.RETURNED_NOTHING, "The model returned None instead of a DataFrame.")]
     if not isinstance(predictions, pd.DataFrame):
         return [_not_a_dataframe(predictions)]
     if predictions.empty:
         rows, columns = predictions.shape
-        return [Finding(Code.NO_PREDICTIONS, f"The returned DataFrame has {rows:,} rows and {columns:,} columns.")]
-    findings = [_check_nan(predictions), *_check_first_column(predictions)]
-    return [finding for finding in findings if finding is not None]
+        return [_problem(Code.NO_PREDICTIONS, f"The returned DataFrame has {rows:,} rows and {columns:,} columns.")]
+    problems = [_check_nan(predictions), *_check_first_column(predictions)]
+    return [problem for problem in problems if problem is not None]
 
 
-def check_acceptance(predictions: pd.DataFrame, live_ids: pd.Index) -> list[Finding]:
+def check_acceptance(predictions: pd.DataFrame, live_ids: pd.Index) -> list[Problem]:
     """The platform's acceptance rules for submissions, as numerai_tools.submissions has them: every live id exactly
     once, one column `prediction` under an index `id`, a standard deviation that is not zero.
     """
     index = predictions.index
     ids, live = index.to_flat_index().astype(str), live_ids.astype(str)
     of_round = ids[ids.isin(live)]
-    # An index of several levels holds no ids that could be told missing.
+    # An index of several levels holds no ids: none of them can be called missing.
     of_ids = [] if index.nlevels > 1 else [_check_missing_ids(index, live, of_round), _check_duplicate_ids(of_round)]
-    findings = [*of_ids, _check_columns(predictions), _check_deviation(predictions)]
-    return [finding for finding in findings if finding is not None]
+    problems = [*of_ids, _check_columns(predictions), _check_deviation(predictions)]
+    return [problem for problem in problems if problem is not None]
 
 
 def notices(predictions: pd.DataFrame, live_ids: pd.Index, benchmarks: pd.DataFrame | None) -> list[str]:
-    """What the platform accepts and a user may want to know all the same."""
+    """What the platform accepts, but the user should know."""
     found = []
     index = predictions.index.to_flat_index()
     unknown = index[~index.astype(str).isin(live_ids.astype(str))]
@@ -78,23 +65,23 @@ def notices(predictions: pd.DataFrame, live_ids: pd.Index, benchmarks: pd.DataFr
     return found
 
 
-def describe(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None) -> dict[str, Any]:
-    """Rows, min/mean/max/std and a histogram over [0, 1] of the first column, and its Spearman correlation with each
-    benchmark model, on the ids that both have.
+def prediction_stats(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None) -> PredictionStats:
+    """The statistics of the first column, and its Spearman correlation with each benchmark model, on the ids that both
+    have.
     """
     values = predictions.iloc[:, 0].astype("float64").set_axis(predictions.index.to_flat_index())
     counts, _ = np.histogram(values, bins=HISTOGRAM_BINS, range=(0.0, 1.0))
     deviation = values.std()
-    return {
-        "rows": len(predictions),
-        "columns": [str(column) for column in predictions.columns],
-        "min": float(values.min()),
-        "mean": float(values.mean()),
-        "max": float(values.max()),
-        "std": None if np.isnan(deviation) else float(deviation),
-        "histogram": counts.tolist(),
-        "spearman": {} if benchmarks is None else _spearman(values, benchmarks),
-    }
+    return PredictionStats(
+        rows=len(predictions),
+        columns=[str(column) for column in predictions.columns],
+        min=float(values.min()),
+        mean=float(values.mean()),
+        max=float(values.max()),
+        std=None if np.isnan(deviation) else float(deviation),
+        histogram=counts.tolist(),
+        spearman={} if benchmarks is None else _spearman(values, benchmarks),
+    )
 
 
 def _spearman(values: "pd.Series[float]", benchmarks: pd.DataFrame) -> dict[str, float | None]:
@@ -108,58 +95,62 @@ def _spearman(values: "pd.Series[float]", benchmarks: pd.DataFrame) -> dict[str,
     return {str(name): None if np.isnan(value) else float(value) for name, value in correlations.items()}
 
 
-def _not_a_dataframe(predictions: Any) -> Finding:
+def _problem(code: Code, message: str, hint: str | None = None) -> Problem:
+    return Problem(code.label, message, hint or code.hint)
+
+
+def _not_a_dataframe(predictions: Any) -> Problem:
     kind = type(predictions)
     hint = None
     if isinstance(predictions, pd.Series):
         hint = 'Add .to_frame("prediction").'
     elif kind.__module__.partition(".")[0] == "polars":
         hint = 'Add .to_pandas() and give it the live ids: .set_index("id").'
-    return Finding(
+    return _problem(
         Code.NOT_A_DATAFRAME,
         f"The model returned a {kind.__module__}.{kind.__qualname__} instead of a pandas DataFrame.",
         hint,
     )
 
 
-def _check_nan(predictions: pd.DataFrame) -> Finding | None:
+def _check_nan(predictions: pd.DataFrame) -> Problem | None:
     missing = predictions.isna()
     rows = missing.any(axis=1).to_numpy()
     if not rows.any():
         return None
     where = f"of {len(rows):,} predictions are NaN, first at id {_first(predictions.index, rows)}"
     if len(predictions.columns) == 1:
-        return Finding(Code.NAN_PREDICTIONS, f"{rows.sum():,} {where}.")
+        return _problem(Code.NAN_PREDICTIONS, f"{rows.sum():,} {where}.")
     columns = [str(column) for column, any_missing in zip(missing, missing.any(), strict=True) if any_missing]
     hint = None if missing.iloc[:, 0].any() else "Return the column of the predictions alone."
-    return Finding(Code.NAN_PREDICTIONS, f"{rows.sum():,} {where} (columns {', '.join(columns[:5])}).", hint)
+    return _problem(Code.NAN_PREDICTIONS, f"{rows.sum():,} {where} (columns {', '.join(columns[:5])}).", hint)
 
 
-def _check_first_column(predictions: pd.DataFrame) -> list[Finding]:
+def _check_first_column(predictions: pd.DataFrame) -> list[Problem]:
     column = predictions.iloc[:, 0]
     numbers = _as_numbers(column)
     given = column.notna().to_numpy()
     strange = given & numbers.isna().to_numpy()
     outside = given & ~strange & ~numbers.between(0, 1).to_numpy()
-    findings = []
+    problems = []
     if strange.any():
         example = column.iloc[int(strange.argmax())]
         message = (
             f"{strange.sum():,} of {len(column):,} values of the first column, {_label(column.name)}, are not "
             f"numbers, first {str(example)[:40]!r} at id {_first(predictions.index, strange)}."
         )
-        findings.append(Finding(Code.PREDICTIONS_NOT_NUMBERS, message))
+        problems.append(_problem(Code.PREDICTIONS_NOT_NUMBERS, message))
     if outside.any():
         message = (
             f"{outside.sum():,} of {len(column):,} predictions lie outside [0, 1] (min {numbers.min():g}, "
             f"max {numbers.max():g}), first at id {_first(predictions.index, outside)}."
         )
-        findings.append(Finding(Code.PREDICTIONS_OUT_OF_RANGE, message))
-    return findings
+        problems.append(_problem(Code.PREDICTIONS_OUT_OF_RANGE, message))
+    return problems
 
 
 def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[float]":
-    """The column as floats, NaN where a value is no real number; text that looks like a number is none."""
+    """The column as floats, NaN where a value is not a real number; text is not, even if it looks like one."""
     none_at_all = pd.Series(np.nan, index=column.index, dtype="float64")
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if kind in ("floating", "integer", "mixed-integer-float", "decimal"):
@@ -171,48 +162,48 @@ def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[float]":
     return pd.to_numeric(column.where(kinds.isin(real))).astype("float64")
 
 
-def _check_missing_ids(index: pd.Index, live: pd.Index, of_round: pd.Index) -> Finding | None:
+def _check_missing_ids(index: pd.Index, live: pd.Index, of_round: pd.Index) -> Problem | None:
     unnamed = int(index.isna().sum())
     missing = live[~live.isin(of_round)]
     if missing.empty and not unnamed:
         return None
     if missing.empty:
-        return Finding(Code.MISSING_IDS, f"{unnamed:,} of {len(index):,} rows have no id (NaN in the index).")
-    return Finding(
+        return _problem(Code.MISSING_IDS, f"{unnamed:,} of {len(index):,} rows have no id (NaN in the index).")
+    return _problem(
         Code.MISSING_IDS,
         f"{len(missing):,} of {len(live):,} live ids have no prediction, first {missing[0]}; "
         f"the index of the predictions begins with {index[0]}.",
     )
 
 
-def _check_duplicate_ids(of_round: pd.Index) -> Finding | None:
+def _check_duplicate_ids(of_round: pd.Index) -> Problem | None:
     repeated = of_round[of_round.duplicated()]
     if repeated.empty:
         return None
-    return Finding(
+    return _problem(
         Code.DUPLICATE_IDS,
-        f"{repeated.nunique():,} live ids stand more than once among {len(of_round):,} rows, first {repeated[0]}.",
+        f"{repeated.nunique():,} live ids occur more than once among {len(of_round):,} rows, first {repeated[0]}.",
     )
 
 
-def _check_columns(predictions: pd.DataFrame) -> Finding | None:
+def _check_columns(predictions: pd.DataFrame) -> Problem | None:
     header = [*predictions.index.names, *predictions.columns]
     if header == ["id", "prediction"]:
         return None
     shown = ",".join("" if name is None else str(name) for name in header[:8]) + (",…" if len(header) > 8 else "")
     message = f'The CSV begins with "{shown}" ({len(header)} columns), not "id,prediction".'
     levels = predictions.index.nlevels > 1 or predictions.columns.nlevels > 1
-    return Finding(
+    return _problem(
         Code.WRONG_COLUMNS, message, "Drop the other levels of the index: .droplevel(…)." if levels else None
     )
 
 
-def _check_deviation(predictions: pd.DataFrame) -> Finding | None:
+def _check_deviation(predictions: pd.DataFrame) -> Problem | None:
     values = predictions.iloc[:, 0].astype("float64")
     # One row has no deviation (NaN), which numerai_tools lets pass.
     if not values.std() <= ZERO_DEVIATION:
         return None
-    return Finding(
+    return _problem(
         Code.CONSTANT_PREDICTIONS,
         f"All {len(values):,} predictions are {values.iloc[0]:g}; their standard deviation is zero.",
     )

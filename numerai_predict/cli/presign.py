@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from numerai_predict.cli import arguments
 from numerai_predict.faults import Blame, Code, Fault
-from numerai_predict.report.summary import image_name
+from numerai_predict.report import image_name
 from numerai_predict.sandbox.supervisor import Limits
 
 EXPIRES_S = 3600  # A round is open for one hour.

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -21,7 +21,7 @@ class Module:
 
     name: str
     version: str | None
-    status: str
+    status: Literal["present", "missing", "skewed"]
     needed_by: str
     pip_name: str = ""
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, cast
+from typing import BinaryIO, Literal, TypeAlias, cast
 
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import bytecode, compatibility, installed
@@ -165,7 +165,7 @@ def _module(name: str, needed_by: str) -> Module:
     missing = installed.missing_part(name)
     if not missing:
         return Module(package, version, "present", needed_by)
-    status = "missing" if missing == package else "skewed"
+    status: Literal["missing", "skewed"] = "missing" if missing == package else "skewed"
     return Module(_short(missing), version, status, needed_by, installed.pip_name(package))
 
 

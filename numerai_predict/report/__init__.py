@@ -1,1 +1,39 @@
-"""The report room."""
+"""The run report and what a person reads of it."""
+
+from numerai_predict.report.inspection_text import describe_inspection
+from numerai_predict.report.run_report import RunReport, schema
+from numerai_predict.report.sections import (
+    ConfinementPart,
+    DataSection,
+    DeliverySection,
+    FaultSection,
+    FilePart,
+    InspectionPart,
+    ModelSection,
+    PredictionsSection,
+    RuntimeSection,
+    SavedPart,
+    UsageSection,
+)
+from numerai_predict.report.summary import explain, image_name, reproduce_command, summarize
+
+__all__ = [
+    "ConfinementPart",
+    "DataSection",
+    "DeliverySection",
+    "FaultSection",
+    "FilePart",
+    "InspectionPart",
+    "ModelSection",
+    "PredictionsSection",
+    "RunReport",
+    "RuntimeSection",
+    "SavedPart",
+    "UsageSection",
+    "describe_inspection",
+    "explain",
+    "image_name",
+    "reproduce_command",
+    "schema",
+    "summarize",
+]

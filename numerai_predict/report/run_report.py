@@ -1,60 +1,95 @@
-"""The run report: everything that is known of a run, as JSON with fixed fields."""
+"""The run report: everything that is known of a run, as JSON with fixed fields (run_report.schema.json)."""
 
 import json
 import os
-import tempfile
+import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from numerai_predict.child.answer import Answer
 from numerai_predict.faults import Fault
+from numerai_predict.report.sections import (
+    DataSection,
+    DeliverySection,
+    FaultSection,
+    ModelSection,
+    PredictionsSection,
+    RuntimeSection,
+    UsageSection,
+)
 
 SCHEMA = 1
 
 
 @dataclass
 class RunReport:
-    """What is known of a run so far; fields that the run did not reach stay empty."""
+    """What is known of a run so far. `data` is by the names that the model's process asks for; `predictions` and
+    `usage` are None until the model has ended.
+    """
 
     schema: int = SCHEMA
     status: str = "success"
-    fault: dict[str, str] | None = None
-    runtime: dict[str, Any] = field(default_factory=dict)
-    model: dict[str, Any] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
-    predictions: dict[str, Any] = field(default_factory=dict)
-    usage: dict[str, Any] = field(default_factory=dict)
-    delivery: dict[str, Any] = field(default_factory=dict)
+    fault: FaultSection | None = None
+    runtime: RuntimeSection = field(default_factory=RuntimeSection.of_this_process)
+    model: ModelSection = field(default_factory=ModelSection)
+    data: dict[str, DataSection] = field(default_factory=dict)
+    predictions: PredictionsSection | None = None
+    usage: UsageSection | None = None
+    delivery: DeliverySection = field(default_factory=DeliverySection)
 
     def note_fault(self, fault: Fault) -> None:
         """Make the run one that ended with `fault`."""
         self.status = fault.code.blame.status
-        self.fault = {
-            "code": fault.code.label,
-            "message": fault.message,
-            "hint": fault.hint,
-            "trace": fault.trace,
+        self.fault = FaultSection.of(fault)
+
+    def note_answer(self, answer: Answer | None) -> None:
+        """Take in what a model that has ended answered; None if it did not."""
+        self.predictions = PredictionsSection.of(answer)
+        if answer is None:
+            return
+        self.model.parameters = answer.parameters
+        for name, shape in answer.data.items():
+            if name in self.data:  # The model can claim to have read what it was never given.
+                self.data[name].shape = shape
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain data; what is not known is left out of its section."""
+        model = self.model.as_json()
+        if self.predictions is not None:  # What the model takes is known then, or never will be.
+            model["parameters"] = self.model.parameters
+        return {
+            "schema": self.schema,
+            "status": self.status,
+            "fault": asdict(self.fault) if self.fault else None,
+            "runtime": self.runtime.as_json(),
+            "model": model,
+            "data": {name: section.as_json() for name, section in self.data.items()},
+            "predictions": self.predictions.as_json() if self.predictions else {},
+            "usage": self.usage.as_json() if self.usage else {},
+            "delivery": self.delivery.as_json(),
         }
 
     def write(self, path: Path) -> None:
         """Write the whole report, or nothing: a reader never sees half of it. Raises OSError."""
-        text = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+        text = json.dumps(self.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8", errors="backslashreplace")  # A device or a pipe: /dev/stderr.
             return
         path = path.resolve()
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            with open(temporary, "x", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
-            os.chmod(temporary, 0o666 & ~_umask())
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
-            os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
             raise
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def schema() -> dict[str, Any]:
+    """The JSON Schema that every report is valid under."""
+    found: dict[str, Any] = json.loads(Path(__file__).with_name("run_report.schema.json").read_bytes())
+    return found

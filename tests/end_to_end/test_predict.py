@@ -30,7 +30,7 @@ import predict
 from numerai_predict.cli import arguments
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection.findings import THIS_PYTHON
-from numerai_predict.report.run_report import RunReport
+from numerai_predict.report import RunReport
 from numerai_predict.sandbox.channel import ProtocolError
 from tests.corpus.hostile import BOMBS
 from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, TESTS, PredictTestCase, Run
@@ -663,7 +663,7 @@ class TestPublicNames(unittest.TestCase):
             predict.upload_live_output(b"id,prediction\n", f"http://host/bucket?{SECRET}", {}, "live.csv", report)
         self.assertIs(raised.exception.code, Code.UPLOAD_FAILED)
         self.assertNotIn("5ec2e7", raised.exception.message)
-        self.assertEqual(report.delivery, {})
+        self.assertEqual(report.delivery.as_json(), {})
 
     def test_libraries_for_the_network_are_not_imported_before_they_are_used(self) -> None:
         script = "import predict, sys; print({'requests', 'urllib3', 'tenacity', 'tqdm', 'email'} & set(sys.modules))"
