@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import dataclasses
 import faulthandler
-import io
 import logging
 import os
 import pickle
@@ -39,9 +38,14 @@ from numerai_predict.sandbox.channel import ChildChannel, Message, ProtocolError
 from numerai_predict.sandbox.signals import ending_on_signals, undisturbed
 from numerai_predict.sandbox.supervisor import PROMISES, Limits, Outcome, Stop, run_limited
 from numerai_predict.sandbox.workspace import NoWorkspaceError
-from numerai_predict.transfer import datasets, download, http, retry, s3
-from numerai_predict.transfer.retry import RequestFailed
-from numerai_predict.transfer.upload import post
+from numerai_predict.transfer import (
+    DatasetDownloads,
+    ModelDownload,
+    is_stale,
+    is_url,
+    retry_with_backoff,
+    upload_predictions,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,32 +202,14 @@ def conclude(args: argparse.Namespace, report: RunReport, fault: Fault | None) -
 # Fetch and look
 
 
-def get_model(model: str, output_dir: Path) -> Path:
-    """The model as a local file: the path given, or what the URL holds, downloaded to `output_dir`. Raises Fault."""
-    if not http.is_url(model):
-        return Path(model)
-    shown = without_query(model)
-    logging.info("Downloading the model from %s", shown)
-    try:
-        with download.Download(model, output_dir) as file:
-            retry_request_with_backoff(file.attempt, deadline_s=http.DOWNLOAD_DEADLINE_S)
-            return file.finish()
-    except RequestFailed as error:
-        reason = http.reason(error, s3.expiry_of_url(model))
-        raise Fault(Code.MODEL_NOT_DOWNLOADED, f"{shown} could not be downloaded: {reason}.") from None
-    except OSError as error:
-        problem = f"The model cannot be written to {output_dir}: {error.strerror or error}."
-        raise Fault(Code.OUTPUT_NOT_WRITTEN, problem) from error
-
-
-def get_data(dataset: str, output_dir: str) -> Path:
+def get_data(dataset: str, output_dir: str, downloads: DatasetDownloads | None = None) -> Path:
     """The dataset as a local file: the path given if it exists, else downloaded from Numerai to `output_dir`.
 
     What an earlier run downloaded is of another round and never read again. Raises Fault.
     """
     if is_remote(dataset):
         logging.info("Downloading %s from Numerai", dataset)
-        return datasets.download(dataset, Path(output_dir))
+        return (downloads or DatasetDownloads()).download(dataset, Path(output_dir))
     path = Path(dataset)
     try:
         path.open("rb").close()
@@ -235,7 +221,7 @@ def get_data(dataset: str, output_dir: str) -> Path:
 def is_remote(dataset: str) -> bool:
     """Whether it is the name of a dataset that Numerai has, and not a local file."""
     path = Path(dataset)
-    return not path.is_absolute() and (datasets.is_stale(path) or not path.exists())
+    return not path.is_absolute() and (is_stale(path) or not path.exists())
 
 
 class LiveData:
@@ -247,25 +233,30 @@ class LiveData:
         self._sources = {"live_features": args.dataset, "benchmark_models": args.benchmarks}
         self._output_dir = args.output_dir
         self._report = report
+        self._downloads = DatasetDownloads()
         self._background = ThreadPoolExecutor(len(self._sources))
         early = self._sources if is_remote(args.dataset) else {}
         self._files = {
-            need: self._background.submit(get_data, source, args.output_dir) for need, source in early.items()
+            need: self._background.submit(get_data, source, args.output_dir, self._downloads)
+            for need, source in early.items()
         }
 
     def __enter__(self) -> "LiveData":
         return self
 
     def __exit__(self, *error: object) -> None:
-        datasets.abandon()
+        self._downloads.abandon()
         wait(self._files.values(), CLEANUP_S)
         self._background.shutdown(wait=False)
 
     def fetch(self, need: str) -> Path:
         """The file of that name once it is there; what nobody asks for may fail. Raises Fault."""
         source = self._sources[need]
-        path = self._files[need].result() if need in self._files else get_data(source, self._output_dir)
+        path = self._files[need].result() if need in self._files else self._get(source)
         return note_data(need, source, path, self._report)
+
+    def _get(self, source: str) -> Path:
+        return get_data(source, self._output_dir, self._downloads)
 
 
 class ModelFile:
@@ -279,22 +270,24 @@ class ModelFile:
         self._background = ThreadPoolExecutor(1)
         self._background.submit(int)  # The child's filter protects only those of our threads that are there before it.
         self._digest: Future[str] | None = None
-        report.model["path"] = without_query(args.model) if http.is_url(args.model) else args.model
+        self._download = ModelDownload(args.model, Path(args.output_dir)) if is_url(args.model) else None
+        report.model["path"] = without_query(args.model) if self._download else args.model
 
     def __enter__(self) -> "ModelFile":
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        download.abandon()
         interrupted = isinstance(error, Fault) and error.code is Code.INTERRUPTED
         if self._digest and (self._digest.done() or not interrupted):
             with contextlib.suppress(OSError):
                 self._report.model["sha256"] = self._digest.result()
+        if self._download:
+            self._download.close()
         self._background.shutdown(wait=False)
 
     def fetch(self) -> Path:
         """The file, looked at before anything loads it. Raises Fault if it cannot be read or is no pickle."""
-        path = get_model(self._args.model, Path(self._args.output_dir))
+        path = self._download.fetch() if self._download else Path(self._args.model)
         try:
             facts = look(path)
         except OSError as error:
@@ -496,39 +489,16 @@ def upload_live_output(
 
     Raises Fault if it does not arrive; the report says so if it does.
     """
-    shown = without_query(post_url)
 
-    def open_csv() -> BinaryIO:
-        return io.BytesIO(csv) if isinstance(csv, bytes) else csv.open("rb")
+    def note_arrival() -> None:
+        report.delivery["uploaded_to"] = without_query(post_url)
 
-    def request() -> "requests.Response":
-        response = post(post_url, post_data, open_csv, file_name)
-        if response.status_code < 300:
-            report.delivery["uploaded_to"] = shown
-        return response
-
-    try:
-        retry_request_with_backoff(request)
-    except RequestFailed as error:
-        reason = http.reason(error, s3.expiry_of_form(post_data))
-        problem = f"The predictions could not be uploaded to {shown}: {reason}."
-        raise Fault(Code.UPLOAD_FAILED, problem) from None
-    logging.info("Uploaded the predictions to %s", shown)
+    upload_predictions(csv, post_url, post_data, file_name, note_arrival)
 
 
-def retry_request_with_backoff(
-    callable: Callable[[], "requests.Response"],
-    retries: int = retry.RETRIES,
-    delay_base: float = retry.DELAY_BASE_S,
-    delay_max: float = retry.DELAY_MAX_S,
-    deadline_s: float = http.UPLOAD_DEADLINE_S,
-) -> "requests.Response":
-    """Call until the answer has a 2xx status, at most `retries` times in `deadline_s` seconds, with pauses of
-    `delay_base` to `delay_max` seconds that grow and are jittered, or as long as the server asks for.
-
-    Only 429, 5xx and broken connections are tried again. Raises retry.RequestFailed.
-    """
-    return retry.keep_trying(lambda: http.answer_to(callable), deadline_s, retries, delay_base, delay_max)
+def retry_request_with_backoff(callable: Callable[[], "requests.Response"]) -> "requests.Response":
+    """Call until the answer has a 2xx status. Raises RuntimeError if it is refused, or failed too often."""
+    return retry_with_backoff(callable)
 
 
 # Report

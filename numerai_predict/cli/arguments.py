@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from numerai_predict.faults import Code, Fault
 from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S
 from numerai_predict.redaction import SHORTEST_SECRET
-from numerai_predict.transfer.http import is_url
+from numerai_predict.transfer import is_url
 
 # As Docker's --memory has it, a bare k, m, g is a power of 1024; kB, MB, GB are powers of 1000.
 MAX_SIZE = 1 << 62

@@ -11,7 +11,7 @@ from numerai_predict.faults import Fault
 from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S
 from numerai_predict.report.run_report import RunReport
 from numerai_predict.sandbox.supervisor import PROMISES
-from numerai_predict.transfer.http import file_name_of, is_url
+from numerai_predict.transfer import file_name_of, is_url
 
 BAR_WIDTH = 40
 HERE = '"$PWD"'
