@@ -33,8 +33,9 @@ from tests.s3 import shared_bucket
 NOT_DOWNLOADED, UPLOAD_FAILED = Code.MODEL_NOT_DOWNLOADED, Code.UPLOAD_FAILED
 FOR_EVER = "up to 0.5, 1, 2, …, 30 s"
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
-SHORT_TIMEOUT = {"transfer.READ_TIMEOUT_S": 0.3}
-OUT_OF_TIME = {"transfer.DOWNLOAD_DEADLINE_S": 1.0, "transfer.UPLOAD_DEADLINE_S": 1.0}
+TOO_SLOW = b"<Error><Code>RequestTimeout</Code><Message>Your socket connection was idle.</Message></Error>"
+SHORT_TIMEOUT = {"transfer.http.READ_TIMEOUT_S": 0.3}
+OUT_OF_TIME = {"transfer.http.DOWNLOAD_DEADLINE_S": 1.0, "transfer.http.UPLOAD_DEADLINE_S": 1.0}
 OTHER_ETAG = {"ETag": '"0123456789abcdef0123456789abcdef"'}
 KMS = OtherHeaders({**OTHER_ETAG, "x-amz-server-side-encryption": "aws:kms"})
 SECOND = Outcome(2, "up to 0.5 s")
@@ -121,18 +122,12 @@ DOWNLOADS = (
         (CutAnswer(after=50_000), Status(416)),
         resumed=1,
     ),
+    Download("more comes than announced", Outcome(), "The model ends where it was announced to end.", (Overlong(),)),
     Download(
-        "more comes than announced",
-        SECOND,
-        "It is thrown away; the second try succeeds.",
-        (Overlong(),),
-    ),
-    Download(
-        "more comes than announced, always",
-        failed(NOT_DOWNLOADED, 20, FOR_EVER),
-        "Given up after 20 tries; no file is left.",
-        then=Overlong(),
-        says="more came than .* 20 tries",
+        "400 RequestTimeout and 408, once each",
+        THIRD,
+        "The third try succeeds.",
+        (Status(400, TOO_SLOW), Status(408)),
     ),
     Download(
         "a damaged byte",
@@ -360,6 +355,12 @@ UPLOADS = (
         "Given up after 20 tries.",
         then=Status(500),
         says="HTTP status 500.* 20 tries",
+    ),
+    Upload(
+        "400 RequestTimeout and 408, once each",
+        THIRD,
+        "The third try arrives.",
+        (Status(400, TOO_SLOW), Status(408)),
     ),
     Upload(
         "503 with Retry-After: 7",

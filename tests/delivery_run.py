@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -59,7 +60,7 @@ if "--model" in sys.orig_argv:
     time.sleep, time.monotonic, socket.getaddrinfo = sleep, lambda: monotonic() + passed_s, look_up
     random.seed(1)  # One run in 300 would need more than the deadline for its 20 tries.
     for name, value in told["settings"].items():
-        module, _, constant = name.partition(".")
+        module, _, constant = name.rpartition(".")
         setattr(importlib.import_module(f"numerai_predict.{module}"), constant, value)
 """
 SHORTEST_PAUSE_S, FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 0.5, 30.0
@@ -182,10 +183,13 @@ class Download(Scenario):
         return {"--model": self.tampered(bucket.presigned_get(key, self.expires_s, endpoint))}
 
     def problems(self, seen: Seen) -> Iterator[str]:
-        """The file must be the whole model, or not be there."""
-        files = {name: body for name, body in seen.files.items() if not is_predictions(name)}
-        if files != ({} if self.outcome.code else {"object": LEGACY_MODEL.read_bytes()}):
-            yield f"the output folder holds {sorted(files)}, or not the model's bytes"
+        """What was read must be the whole model, or nothing, and none of it may stay."""
+        files = {name for name in seen.files if not is_predictions(name)}
+        if files:
+            yield f"the output folder holds {sorted(files)}"
+        whole = hashlib.sha256(LEGACY_MODEL.read_bytes()).hexdigest()
+        if seen.report.get("model", {}).get("sha256") != (None if self.outcome.code else whole):
+            yield "what was read is not the model"
         if (seen.csv is None) != (self.switches == INSPECT or bool(self.outcome.code)):
             yield "there are predictions without a model, or none in spite of it"
         resumed = sum("range" in exchange.request.headers for exchange in seen.exchanges)

@@ -65,7 +65,8 @@ def serving() -> Iterator[Server]:
             path, _, query = self.path.partition("?")
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer = server.take(Request(self.command, path, query, dict(self.headers), body))
-            time.sleep(answer.wait_s)
+            if answer.wait_s:  # A test may count what sleeps.
+                time.sleep(answer.wait_s)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

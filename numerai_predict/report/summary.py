@@ -18,7 +18,7 @@ from numerai_predict.report.sections import (
     git_ref,
 )
 from numerai_predict.sandbox.supervisor import PROMISES
-from numerai_predict.transfer.http import file_name_of, is_url
+from numerai_predict.transfer import file_name_of, is_url
 
 BAR_WIDTH = 40
 HERE = '"$PWD"'

@@ -16,12 +16,8 @@ from numerai_predict.redaction import hide_queries
 ROOT = Path(__file__).resolve().parents[2]
 # A live file is some 10 MB.
 DEADLINE_SECONDS = 300.0
-# Only the downloader knows what went wrong last: it has to end by itself, so much earlier.
+# Only the downloader knows what went wrong last: so much earlier it has to end by itself.
 FAREWELL_SECONDS = 5.0
-
-_under_way: set["subprocess.Popen[str]"] = set()
-_abandoned = threading.Event()
-_starting = threading.Lock()
 
 
 def is_stale(path: Path) -> bool:
@@ -32,79 +28,85 @@ def is_stale(path: Path) -> bool:
         return False
 
 
-def download(name: str, output_dir: Path) -> Path:
-    """Download the dataset `name` (v5.3/live.parquet) to `output_dir`/`name`, replacing what is there.
+class DatasetDownloads:
+    """The datasets that one run downloads, side by side, until it abandons them."""
 
-    The file appears only when it is a whole parquet file with rows. Raises Fault otherwise.
-    """
-    target = output_dir / name
-    shown = hide_queries(name)
-    if not target.resolve().is_relative_to(output_dir.resolve()) or target.resolve() == output_dir.resolve():
-        raise Fault(Code.DATASET_NOT_FOUND, f"{shown} is neither a file nor the name of a Numerai dataset.")
-    try:
-        with tempfile.TemporaryDirectory(dir=output_dir, prefix=".download-") as folder:
-            fresh = Path(folder) / "dataset.parquet"
-            _run_downloader(name, fresh)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _mark(target, fresh)
-            os.replace(fresh, target)
-    except OSError as error:
-        problem = f"{output_dir / shown} cannot be written: {error.strerror or error}."
-        raise Fault(Code.OUTPUT_NOT_WRITTEN, problem) from error
-    return target
+    def __init__(self) -> None:
+        self._under_way: set[subprocess.Popen[str]] = set()
+        self._abandoned = False
+        self._starting = threading.Lock()
 
+    def download(self, name: str, output_dir: Path) -> Path:
+        """Download the dataset `name` (v5.3/live.parquet) to `output_dir`/`name`, replacing what is there.
 
-def abandon() -> None:
-    """End the downloads that are under way, and those that have yet to begin: the run is over."""
-    with _starting:
-        _abandoned.set()
-        for process in _under_way:
-            process.kill()
-
-
-def _run_downloader(name: str, target: Path) -> None:
-    """numerapi imports pandas and can hang, so it runs in a process of its own."""
-    with _start(name, target) as process:
+        The file appears only when it is a whole parquet file with rows. Raises Fault otherwise.
+        """
+        target = output_dir / name
+        shown = hide_queries(name)
+        if not target.resolve().is_relative_to(output_dir.resolve()) or target.resolve() == output_dir.resolve():
+            raise Fault(Code.DATASET_NOT_FOUND, f"{shown} is neither a file nor the name of a Numerai dataset.")
         try:
-            process.wait(DEADLINE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise _failure(name, f"it was not complete after {DEADLINE_SECONDS:g} seconds") from None
-        finally:
-            with _starting:
-                _under_way.discard(process)
-        said = cast(IO[str], process.stdout).read()
-    _raise_what_it_said(name, said, process.returncode)
+            with tempfile.TemporaryDirectory(dir=output_dir, prefix=".download-") as folder:
+                fresh = Path(folder) / "dataset.parquet"
+                self._run_downloader(name, fresh)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _mark(target, fresh)
+                os.replace(fresh, target)
+        except OSError as error:
+            problem = f"{output_dir / shown} cannot be written: {error.strerror or error}."
+            raise Fault(Code.OUTPUT_NOT_WRITTEN, problem) from error
+        return target
+
+    def abandon(self) -> None:
+        """End the downloads that are under way, and refuse those that have yet to begin: the run is over."""
+        with self._starting:
+            self._abandoned = True
+            for process in self._under_way:
+                process.kill()
+
+    def _run_downloader(self, name: str, target: Path) -> None:
+        """numerapi imports pandas and can hang, so it runs in a process of its own."""
+        with self._start(name, target) as process:
+            try:
+                process.wait(DEADLINE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise _failure(name, f"it was not complete after {DEADLINE_SECONDS:g} seconds") from None
+            finally:
+                with self._starting:
+                    self._under_way.discard(process)
+            result = cast(IO[str], process.stdout).read()
+        _raise_problem(name, result, process.returncode)
+
+    def _start(self, name: str, target: Path) -> "subprocess.Popen[str]":
+        # All processes of a Linux machine share this clock.
+        until = time.monotonic() + DEADLINE_SECONDS - FAREWELL_SECONDS
+        program = [sys.executable, "-m", "numerai_predict.transfer.numerapi_download"]
+        with self._starting:
+            if self._abandoned:
+                raise _failure(name, "the run is over")
+            process = subprocess.Popen(
+                [*program, name, str(target.resolve()), str(until)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,  # Its end shows the downloader that we are gone.
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,  # Ctrl-C is ours to answer.
+            )
+            self._under_way.add(process)
+        return process
 
 
-def _start(name: str, target: Path) -> "subprocess.Popen[str]":
-    # All processes of a Linux machine share this clock.
-    until = time.monotonic() + DEADLINE_SECONDS - FAREWELL_SECONDS
-    program = [sys.executable, "-m", "numerai_predict.transfer.numerapi_download"]
-    with _starting:
-        if _abandoned.is_set():
-            raise _failure(name, "the run is over")
-        process = subprocess.Popen(
-            [*program, name, str(target.resolve()), str(until)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,  # Its end tells the downloader that we are gone.
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # Ctrl-C is ours to answer.
-        )
-        _under_way.add(process)
-    return process
-
-
-def _raise_what_it_said(name: str, said: str, status: int) -> None:
+def _raise_problem(name: str, result: str, status: int) -> None:
     try:
-        result = json.loads(said)
+        outcome = json.loads(result)
     except ValueError:
-        result = {"problem": f"the downloader ended with status {status}"}
-    if errno := result.get("errno"):
+        outcome = {"problem": f"the downloader ended with status {status}"}
+    if errno := outcome.get("errno"):
         raise OSError(errno, os.strerror(errno))
-    if problem := result.get("problem"):
-        raise _failure(name, problem, Code.UNREADABLE_DATASET if result.get("damaged") else Code.DATASET_NOT_DOWNLOADED)
+    if problem := outcome.get("problem"):
+        code = Code.UNREADABLE_DATASET if outcome.get("damaged") else Code.DATASET_NOT_DOWNLOADED
+        raise _failure(name, problem, code)
 
 
 def _failure(name: str, problem: str, code: Code = Code.DATASET_NOT_DOWNLOADED) -> Fault:
@@ -114,8 +116,8 @@ def _failure(name: str, problem: str, code: Code = Code.DATASET_NOT_DOWNLOADED) 
 
 
 def _mark(target: Path, fresh: Path) -> None:
-    """Note that `fresh`, once it is renamed to `target`, is ours. What was noted before stays, as until then the file
-    of an earlier run is still there.
+    """Note that `fresh`, once it is renamed to `target`, is ours. Earlier notes stay: until then the file of an earlier
+    run is still there.
     """
     with open(_marks_of(target), "a") as marks:
         marks.write(f"{_fingerprint(fresh)}\n")

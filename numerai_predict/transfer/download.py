@@ -1,18 +1,21 @@
-"""Downloads one file from a URL over as many tries as it takes; it appears only when it is whole."""
+"""Downloads the model from a URL over as many tries as it takes; nobody sees it before it is whole."""
 
 import contextlib
 import hashlib
+import logging
 import os
 import re
 import shutil
-import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from numerai_predict.faults import Code, Fault
+from numerai_predict.redaction import without, without_query
 from numerai_predict.transfer import http, s3
-from numerai_predict.transfer.retry import RequestFailed, TransientFailure
+from numerai_predict.transfer.retry import RequestFailed, TransientFailure, in_background
 
 if TYPE_CHECKING:
     import requests
@@ -20,36 +23,86 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 18
 GZIP_MAGIC = b"\x1f\x8b"
 
-_under_way: set[Path] = set()
+_log = logging.getLogger(__name__)
 
 
-def abandon() -> None:
-    """Remove what downloads that are under way have written so far; they come to nothing then."""
-    for folder in list(_under_way):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-class Download:
-    """What has come of one URL's file so far, in a folder of its own below `output_dir` that is gone in the end; the
-    next try asks for the rest, if the server can give it.
+class ModelDownload:
+    """The model of one run, in a folder of its own below `output_dir` until `close`: other files of its name, of the
+    user or of other runs, are never touched.
     """
 
     def __init__(self, url: str, output_dir: Path) -> None:
         self._url = url
-        self.target = output_dir / http.file_name_of(url)
+        self._output_dir = output_dir
+        self._closed: Future[Path] = Future()
+        self._opening = threading.Lock()
+        self._folder: Path | None = None
+        self._file: PartialFile | None = None
 
-    def __enter__(self) -> "Download":
-        self._folder = Path(tempfile.mkdtemp(dir=self.target.parent, prefix=".download-"))
-        _under_way.add(self._folder)
-        self._part = open(self._folder / "part", "w+b")
+    def fetch(self) -> Path:
+        """Download the file and return its path, whose name is the URL's. To be called once. Raises Fault, and at once
+        if `close` is called meanwhile.
+        """
+        work = in_background(self._download)
+        wait([work, self._closed], return_when=FIRST_COMPLETED)
+        return (self._closed if self._closed.done() else work).result()
+
+    def close(self) -> None:
+        """Remove all that was written, also while it is being written."""
+        with self._opening:
+            if self._closed.done():
+                return
+            self._closed.set_exception(self._failure("the run is over"))
+        if self._file:
+            self._file.close()
+        if self._folder:
+            # Under a new name first: a download that is under way cannot put more files into it.
+            doomed = self._folder.with_name(f"{self._folder.name}.closed")
+            with contextlib.suppress(OSError):
+                os.rename(self._folder, doomed)
+                shutil.rmtree(doomed)
+
+    def _download(self) -> Path:
+        _log.info("Downloading the model from %s", without_query(self._url))
+        try:
+            file = self._open()
+            http.retry_with_backoff(file.attempt, http.DOWNLOAD_DEADLINE_S)
+            return file.finish()
+        except RequestFailed as error:
+            raise self._failure(http.reason(error, s3.expiry_of_url(self._url))) from None
+        except OSError as error:
+            problem = f"The model cannot be written to {self._output_dir}: {error.strerror or error}."
+            raise Fault(Code.OUTPUT_NOT_WRITTEN, problem) from error
+
+    def _open(self) -> "PartialFile":
+        with self._opening:
+            if self._closed.done():
+                raise self._failure("the run is over")
+            self._folder = Path(tempfile.mkdtemp(dir=self._output_dir, prefix=".download-"))
+            self._file = PartialFile(self._url, self._folder)
+            return self._file
+
+    def _failure(self, reason: str) -> Fault:
+        return Fault(Code.MODEL_NOT_DOWNLOADED, f"{without_query(self._url)} could not be downloaded: {reason}.")
+
+
+class PartialFile:
+    """What has come of one URL's file so far; the next try asks for the rest, if the server can give it.
+
+    A body ends at its Content-Length, whatever a server sends after it (RFC 9112, 6.3): if the length was wrong, the
+    MD5 of what came is, too, where the server gives one.
+    """
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url = url
+        self._folder = folder
+        self._part = open(folder / "part", "w+b")  # noqa: SIM115 - closed by `close`
         self._start_over()
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        with contextlib.suppress(OSError):  # A full disk has been told of already.
+    def close(self) -> None:
+        """Write no more; a try that is under way fails."""
+        with contextlib.suppress(OSError):  # A full disk has been reported already.
             self._part.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        _under_way.discard(self._folder)
 
     def _start_over(self) -> None:
         self._part.seek(0)
@@ -61,13 +114,12 @@ class Download:
         self._encoding = ""
 
     def attempt(self) -> "requests.Response":
-        """Ask once and take in what comes. Raises TransientFailure, Refused, RequestFailed, errors of requests and
-        urllib3, and OSError if it cannot be written.
+        """Ask once and keep what comes. Raises TransientFailure, RequestFailed, errors of requests and urllib3, and
+        OSError if it cannot be written.
         """
         import requests
 
-        # A server that closes the connection shows the end of what it sends, and so what is too long.
-        headers = {"Accept-Encoding": "identity", "Connection": "close"}
+        headers = {"Accept-Encoding": "identity"}
         have = self._part.tell()
         # A weak ETag does not vouch for single bytes (RFC 9110, 13.1.5).
         if resuming := bool(have and self._etag and not self._etag.startswith("W/")):
@@ -88,7 +140,7 @@ class Download:
 
     def _note(self, response: "requests.Response") -> None:
         if response.status_code != 200:
-            raise RequestFailed(f"{http.describe_status(response)} without a file")
+            raise RequestFailed(f"HTTP status {response.status_code} without a file")
         length = response.headers.get("Content-Length", "")
         self._length = int(length) if length.isdecimal() else None
         self._etag = response.headers.get("ETag", "")
@@ -109,15 +161,12 @@ class Download:
             unit="B",
             unit_scale=True,
             desc="model",
-            disable=not sys.stderr.isatty(),
+            disable=not http.shows_progress(),
         ) as progress:
-            for chunk in _to_the_end(response.raw):
+            while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
                 self._part.write(chunk)
                 self._digest.update(chunk)
                 progress.update(len(chunk))
-                if self._length is not None and self._part.tell() > self._length:
-                    self._start_over()
-                    raise TransientFailure("more came than its Content-Length announced")
 
     def _check(self) -> None:
         self._part.flush()
@@ -132,22 +181,24 @@ class Download:
         cannot be undone, and OSError.
         """
         whole = self._folder / "part"
+        target = self._folder / http.file_name_of(self._url)
         if self._encoding not in ("", "identity"):
             whole = self._decoded()
             # Some tools (s3cmd) call a file model.pkl.gz and say that gzip is its encoding: then it is undone now.
             with open(whole, "rb") as file:
                 still_compressed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-            if self.target.suffix == ".gz" and not still_compressed:
-                self.target = self.target.with_suffix("")
-        os.replace(whole, self.target)
-        return self.target
+            if target.suffix == ".gz" and not still_compressed:
+                target = target.with_suffix("")
+        os.replace(whole, target)
+        return target
 
     def _decoded(self) -> Path:
         import urllib3
 
+        shown = without(http.secrets_of_url(self._url), self._encoding)
         codings = {coding.strip().lower() for coding in self._encoding.split(",")}
         if codings - set(urllib3.HTTPResponse.CONTENT_DECODERS):
-            raise RequestFailed(f"its Content-Encoding is {self._encoding}, which is not understood here")
+            raise RequestFailed(f"its Content-Encoding is {shown}, which is not understood here")
         self._part.seek(0)
         stored = urllib3.HTTPResponse(self._part, headers={"Content-Encoding": self._encoding}, preload_content=False)
         path = self._folder / "decoded"
@@ -155,13 +206,5 @@ class Download:
             with open(path, "wb") as file:
                 file.writelines(stored.stream(CHUNK_BYTES))
         except urllib3.exceptions.DecodeError:
-            raise RequestFailed(f"its Content-Encoding is {self._encoding}, but what came is something else") from None
+            raise RequestFailed(f"its Content-Encoding is {shown}, but it is not encoded so") from None
         return path
-
-
-def _to_the_end(raw: Any) -> Iterator[bytes]:
-    """The body as it is sent: up to the end of the connection, if the server closes it, not of Content-Length."""
-    if raw._original_response.will_close:
-        raw._original_response.length = None
-    while chunk := raw.read1(CHUNK_BYTES, decode_content=False):
-        yield chunk

@@ -1,15 +1,16 @@
-"""One request to a server: its answer, or what went wrong in words that hold no URL: requests quotes whole ones."""
+"""One request to a server: its response, or what went wrong, in words without secrets: requests quotes whole URLs."""
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
-from numerai_predict.redaction import hide_queries
+from numerai_predict.redaction import hide_queries, without
 from numerai_predict.transfer import s3
-from numerai_predict.transfer.retry import RequestFailed, TransientFailure
+from numerai_predict.transfer.retry import RequestFailed, TransientFailure, keep_trying
 
 if TYPE_CHECKING:
     import requests
@@ -25,12 +26,12 @@ MAX_ERROR_BYTES = 4096
 
 
 class Refused(RequestFailed):
-    """An answer that will be the same next time: its status, and the server's time."""
+    """A response that will be the same next time: its status, and the server's time."""
 
-    def __init__(self, response: "requests.Response") -> None:
-        super().__init__(describe_status(response))
-        self.status = int(response.status_code)
-        self.at = date_of(response)
+    def __init__(self, problem: str, status: int, at: datetime) -> None:
+        super().__init__(problem)
+        self.status = status
+        self.at = at
 
 
 def reason(failure: RequestFailed, expiry: datetime | None) -> str:
@@ -41,8 +42,18 @@ def reason(failure: RequestFailed, expiry: datetime | None) -> str:
     return f"{failure}; it expired at {expiry:%Y-%m-%d %H:%M:%S} UTC, {ago} before"
 
 
+def retry_with_backoff(
+    request: Callable[[], "requests.Response"], deadline_s: float = UPLOAD_DEADLINE_S
+) -> "requests.Response":
+    """Make the request until its response has a 2xx status, and return that; pauses grow from try to try.
+
+    Only an overloaded or failing server and a broken connection are worth another try. Raises RequestFailed.
+    """
+    return keep_trying(lambda: answer_to(request), deadline_s)
+
+
 def answer_to(request: Callable[[], "requests.Response"]) -> "requests.Response":
-    """The answer, whose status is 2xx. Raises TransientFailure if another try may help, else RequestFailed."""
+    """The response, whose status is 2xx. Raises TransientFailure if another try may help, else RequestFailed."""
     import requests
     import urllib3
 
@@ -57,23 +68,47 @@ def answer_to(request: Callable[[], "requests.Response"]) -> "requests.Response"
     return response
 
 
-def check_status(response: "requests.Response") -> None:
-    """Raises TransientFailure for an answer that may be another one next time, Refused for one that will not."""
-    if is_worth_retrying(response.status_code):
-        raise TransientFailure(describe_status(response), asked_wait_s(response))
-    if not 200 <= response.status_code < 300:
-        raise Refused(response)
+def check_status(response: "requests.Response", secrets: Sequence[str] = ()) -> None:
+    """Raises TransientFailure for a response that may be another one next time, Refused for one that will not.
+
+    Their messages give the status and what S3 says in its XML, without what it quotes of the URL or of `secrets`.
+    """
+    if 200 <= response.status_code < 300:
+        return
+    said, hidden = _error_of(response)
+    hidden += [" ".join(secret.split()) for secret in secrets]  # As `said` has it.
+    shown = hide_queries(without(hidden, said))
+    problem = f"HTTP status {response.status_code}" + (f", {shown}" if shown else "")
+    if is_worth_retrying(response.status_code, said):
+        raise TransientFailure(problem, asked_wait_s(response))
+    raise Refused(problem, response.status_code, date_of(response))
+
+
+def _error_of(response: "requests.Response") -> tuple[str, list[str]]:
+    """What S3 says in its XML, if it does, and the secrets of all URLs that were asked."""
+    import requests
+
+    if not isinstance(response, requests.Response):  # Who patches requests.post answers with a status and no more.
+        return "", []
+    try:
+        body = next(response.iter_content(MAX_ERROR_BYTES), b"")
+    except requests.RequestException:
+        body = b""
+    urls = [answer.url for answer in (response, *response.history) if answer.url]
+    return s3.error_in(body.decode(errors="replace")), [secret for url in urls for secret in secrets_of_url(url)]
 
 
 def refuse_to_give_up_tls(response: "requests.Response", **_: object) -> None:
     """Raises RequestFailed for a redirect from https to http, where all could read and change what is sent."""
-    if response.url.startswith("https:") and response.headers.get("Location", "").startswith("http:"):
+    if response.url.startswith("https:") and header(response, "Location").startswith("http:"):
         raise RequestFailed("it redirects to an address without TLS")
 
 
-def is_worth_retrying(status: int) -> bool:
-    """Whether another try may succeed: the server is overloaded or has failed."""
-    return status == 429 or status >= 500
+def is_worth_retrying(status: int, said: str = "") -> bool:
+    """Whether another try may succeed: the server is overloaded, has failed, or got the request too slowly. S3 says the
+    last with status 400: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    """
+    return status in (408, 429) or status >= 500 or (status == 400 and said.partition(":")[0] == "RequestTimeout")
 
 
 def asked_wait_s(response: "requests.Response") -> float:
@@ -81,31 +116,34 @@ def asked_wait_s(response: "requests.Response") -> float:
     import urllib3
 
     try:
-        return float(urllib3.Retry().get_retry_after(response) or 0)
+        return float(urllib3.Retry().parse_retry_after(header(response, "Retry-After")))
     except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return 0.0
 
 
 def date_of(response: "requests.Response") -> datetime:
-    """The server's time, in UTC: it alone decides what has expired; ours if it does not tell."""
+    """The server's time, in UTC: it alone decides what has expired; ours if it does not say."""
     import email.utils
 
     try:
-        return email.utils.parsedate_to_datetime(response.headers["Date"]).astimezone(timezone.utc)
-    except (KeyError, TypeError, ValueError):
+        return email.utils.parsedate_to_datetime(header(response, "Date")).astimezone(timezone.utc)
+    except (TypeError, ValueError):  # Of no date, Python 3.10 raises the former, 3.11 the latter.
         return datetime.now(timezone.utc)
 
 
-def describe_status(response: "requests.Response") -> str:
-    """`HTTP status 403, AccessDenied: Request has expired`: the status and what S3 says in its XML, if it does."""
-    import requests
+def header(response: "requests.Response", name: str) -> str:
+    """A header's value; empty if there is none, or if a test made the response and gave it no headers."""
+    value = response.headers.get(name)
+    return value if isinstance(value, str) else ""
 
-    try:
-        body = next(response.iter_content(MAX_ERROR_BYTES), b"")
-    except requests.RequestException:
-        body = b""
-    said = hide_queries(s3.error_in(body.decode(errors="replace")))
-    return f"HTTP status {response.status_code}" + (f", {said}" if said else "")
+
+def secrets_of_url(url: str) -> list[str]:
+    """What nobody may read of a URL: its password and the values of its query, as they are written and decoded."""
+    parts = urlsplit(url)
+    pairs = [pair.partition("=") for pair in parts.query.split("&")]
+    written = [value or name for name, _, value in pairs]
+    written.append(parts.netloc.rpartition("@")[0].partition(":")[2])
+    return [*written, *map(unquote_plus, written)]
 
 
 def describe_error(error: Exception) -> str:
@@ -141,3 +179,8 @@ def file_name_of(url: str) -> str:
 def is_url(text: str) -> bool:
     """Whether the text is an http(s) URL."""
     return text.lower().startswith(("http://", "https://"))
+
+
+def shows_progress() -> bool:
+    """Whether somebody watches: stderr is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()

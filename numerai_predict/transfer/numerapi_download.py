@@ -1,6 +1,6 @@
 """A program: `python -m numerai_predict.transfer.numerapi_download NAME TARGET UNTIL` downloads one dataset.
 
-It gives up at UNTIL, a time of the monotonic clock, and says on stdout, as JSON, how it went.
+It gives up at UNTIL, a time of the monotonic clock, and reports on stdout, as JSON, how it went.
 """
 
 import json
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PARQUET_MAGIC = b"PAR1"
 
 
-class Download:
+class DatasetDownload:
     """One dataset on its way to `target`; `came` says whether the last try brought a file, of whatever kind."""
 
     def __init__(self, name: str, target: Path) -> None:
@@ -48,13 +48,13 @@ class Download:
         import numerapi
         import requests
 
-        api = numerapi.NumerAPI(show_progress_bars=sys.stderr.isatty())
+        api = numerapi.NumerAPI(show_progress_bars=http.shows_progress())
         try:
             api.download_dataset(self._name, str(file))
         except requests.RequestException as error:  # Of the body; what else requests raises, `guard_requests` changes.
             raise TransientFailure(f"the request to the storage failed ({http.describe_error(error)})") from None
         except (KeyError, TypeError):
-            raise TransientFailure("the Numerai API answered something that makes no sense") from None
+            raise TransientFailure("the answer of the Numerai API makes no sense") from None
         except ValueError as error:
             raise RequestFailed(f"the Numerai API says: {shown(error) or 'an error'}") from None
 
@@ -108,7 +108,7 @@ def outcome(name: str, target: Path, until: float) -> dict[str, Any]:
     """How the download went: {}, or {"errno": why it cannot be written}, or {"problem": why, "damaged": whether
     something came that is no dataset}.
     """
-    download = Download(name, target)
+    download = DatasetDownload(name, target)
     try:
         guard_requests()
         keep_trying(download.attempt, until - time.monotonic())
@@ -122,7 +122,7 @@ def outcome(name: str, target: Path, until: float) -> dict[str, Any]:
 
 
 def set_up_logging(name: str) -> None:
-    """Log to stderr, with the dataset's name, as another download may run beside; what numerapi logs, we say."""
+    """Log to stderr, with the dataset's name, as another download may run beside; what numerapi logs, we log."""
     handler = logging.StreamHandler()
     handler.setFormatter(DiscreetFormatter(about=f"{name}: "))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -18,42 +18,37 @@ DELAY_MAX_S = 30.0
 # Between SIGTERM and SIGKILL Docker leaves ten seconds; the report is still to be written in them.
 GRACE_S = 3.0
 
+_log = logging.getLogger(__name__)
+
 
 class RequestFailed(RuntimeError):
     """A request that is not worth another try, or was tried often enough; its message may be shown."""
 
 
 class TransientFailure(Exception):
-    """A try that failed, after which another may succeed; `wait_s` is how long the server asks to wait before it."""
+    """A try that failed, after which another may succeed; `wait_s` is how long the server asks to wait before that."""
 
     def __init__(self, problem: str, wait_s: float = 0.0) -> None:
         super().__init__(problem)
         self.wait_s = wait_s
 
 
-def keep_trying(
-    attempt: Callable[[], T],
-    deadline_s: float,
-    retries: int = RETRIES,
-    delay_base: float = DELAY_BASE_S,
-    delay_max: float = DELAY_MAX_S,
-) -> T:
-    """Call `attempt` until it raises no TransientFailure, at most `retries` times in `deadline_s` seconds, and return
-    what it returns.
+def keep_trying(attempt: Callable[[], T], deadline_s: float) -> T:
+    """Call `attempt` until it raises no TransientFailure, and return what it returns; at most RETRIES times, and for
+    `deadline_s` seconds.
 
-    The pauses double from `delay_base` to `delay_max` seconds and are then shortened at random, so that thousands of
-    runs do not come back at once (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); a
-    server that asks for a longer one gets it. What else `attempt` raises is raised here. Raises RequestFailed when it
-    is enough.
+    The pauses double from DELAY_BASE_S to DELAY_MAX_S and are then shortened at random, so that thousands of runs do
+    not come back at once (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); a server that
+    asks for a longer one gets it. What else `attempt` raises is raised here. Raises RequestFailed when it gives up.
     """
     import tenacity
 
     began = time.monotonic()
-    growing = tenacity.wait_random_exponential(delay_base, delay_max)
+    growing = tenacity.wait_random_exponential(DELAY_BASE_S, DELAY_MAX_S)
     policy = tenacity.Retrying(
         sleep=time.sleep,
-        wait=lambda state: max(delay_base / 2, growing(state), _failure(state).wait_s),
-        stop=tenacity.stop_after_attempt(retries) | tenacity.stop_before_delay(deadline_s),
+        wait=lambda state: max(DELAY_BASE_S / 2, growing(state), _failure(state).wait_s),
+        stop=tenacity.stop_after_attempt(RETRIES) | tenacity.stop_before_delay(deadline_s),
         retry=tenacity.retry_if_exception_type(TransientFailure),
         before_sleep=_announce,
         retry_error_callback=_give_up,
@@ -67,8 +62,7 @@ def in_time(work: Callable[[], T], seconds: float) -> T:
     It has a thread of its own, since neither a DNS lookup nor a peer that trickles heeds a timeout, or a signal. If
     the handler of a signal raises meanwhile, it still gets GRACE_S seconds to end.
     """
-    done: Future[T] = Future()
-    threading.Thread(target=_fulfil, args=(done, work), daemon=True).start()
+    done = in_background(work)
     try:
         wait([done], seconds)
     except BaseException:
@@ -79,11 +73,18 @@ def in_time(work: Callable[[], T], seconds: float) -> T:
     return done.result()
 
 
-def _fulfil(done: "Future[T]", work: Callable[[], T]) -> None:
-    try:
-        done.set_result(work())
-    except BaseException as error:
-        done.set_exception(error)
+def in_background(work: Callable[[], T]) -> "Future[T]":
+    """What `work` will return or raise, in a thread that no exit of the process waits for."""
+    done: Future[T] = Future()
+
+    def fulfil() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=fulfil, daemon=True).start()
+    return done
 
 
 def _failure(state: "tenacity.RetryCallState") -> TransientFailure:
@@ -91,7 +92,7 @@ def _failure(state: "tenacity.RetryCallState") -> TransientFailure:
 
 
 def _announce(state: "tenacity.RetryCallState") -> None:
-    logging.warning("Try %d failed: %s; next in %.1f s", state.attempt_number, _failure(state), state.upcoming_sleep)
+    _log.warning("Try %d failed: %s; next in %.1f s", state.attempt_number, _failure(state), state.upcoming_sleep)
 
 
 def _give_up(state: "tenacity.RetryCallState") -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from numerai_predict.cli import arguments
 from numerai_predict.faults import Code, Fault
-from numerai_predict.transfer.http import is_url
+from numerai_predict.transfer import is_url
 
 
 class SizeTest(unittest.TestCase):

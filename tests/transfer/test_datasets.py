@@ -25,7 +25,7 @@ from unittest import mock
 import pandas as pd
 
 from numerai_predict.faults import Code, Fault
-from numerai_predict.transfer import datasets
+from numerai_predict.transfer import DatasetDownloads, datasets
 from tests.harness import LEGACY_MODEL, LIVE, MODEL, ROOT, PredictTestCase, Run
 from tests.servers import Answer, serving, unused_url
 
@@ -287,14 +287,12 @@ class DownloadTestCase(NumeraiTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        fresh = mock.patch.object(datasets, "_abandoned", threading.Event())
-        fresh.start()
-        self.addCleanup(fresh.stop)
+        self.downloads = DatasetDownloads()
 
     def download(self, name: str = NAME) -> bytes:
         """What a download brings."""
         with mock.patch.dict(os.environ, self.env), standard_error_in(self.folder / "log"):
-            return datasets.download(name, self.output_dir).read_bytes()
+            return self.downloads.download(name, self.output_dir).read_bytes()
 
     def failure(self, code: Code = Code.DATASET_NOT_DOWNLOADED) -> str:
         """The sentence of a download that must fail with that code, leaving neither data nor litter."""
@@ -380,7 +378,7 @@ class TestApi(DownloadTestCase):
     def test_api_that_answers_nonsense_for_ever_is_named(self) -> None:
         self.server.queue("/api", Answer(body=b"<html>"))
         message = self.failure()
-        self.assertIn("the Numerai API answered something that makes no sense; given up", message)
+        self.assertIn("the answer of the Numerai API makes no sense; given up", message)
         self.assert_tried_often(message, self.asked_api)
         self.assertNotIn("went wrong", self.log, "what numerapi logs")
 
@@ -538,7 +536,7 @@ class TestFolder(DownloadTestCase):
         self.assertIs(raised.exception.code, Code.OUTPUT_NOT_WRITTEN)
         self.assertEqual(raised.exception.message, f"{self.downloaded} cannot be written: Not a directory.")
 
-    def test_disk_that_becomes_full_is_told_apart_from_the_network(self) -> None:
+    def test_disk_that_becomes_full_is_not_taken_for_the_network(self) -> None:
         mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(self.output_dir)]
         if subprocess.run(mount, capture_output=True, check=False).returncode:
             self.skipTest("a small file system cannot be mounted here")
@@ -554,7 +552,7 @@ class TestSideBySide(DownloadTestCase):
 
     def start_both(self, pool: ThreadPoolExecutor) -> list[Any]:
         """Let both downloads begin."""
-        return [pool.submit(datasets.download, name, self.output_dir) for name in (NAME, BENCHMARKS)]
+        return [pool.submit(self.downloads.download, name, self.output_dir) for name in (NAME, BENCHMARKS)]
 
     def test_two_downloads_at_once_both_arrive(self) -> None:
         self.offer(Answer(503), Answer(503), Answer(body=live_of(100)))
@@ -569,7 +567,7 @@ class TestSideBySide(DownloadTestCase):
         with mock.patch.dict(os.environ, self.env), ThreadPoolExecutor(2) as pool:
             both = self.start_both(pool)
             wait_until(lambda: self.asked_storage == 2)
-            datasets.abandon()
+            self.downloads.abandon()
             began = time.monotonic()
             failures = [future.exception() for future in both]
         self.assertLess(time.monotonic() - began, 5)
@@ -577,15 +575,32 @@ class TestSideBySide(DownloadTestCase):
         self.assertEqual(os.listdir(self.output_dir), [])
         self.assertFalse(self.is_downloading())
 
+    def test_abandoned_downloads_leave_those_of_another_run_going(self) -> None:
+        self.offer(Answer(wait_s=60), Answer(body=live_of(100), wait_s=2), Answer(body=live_of(100)))
+        other = DatasetDownloads()
+        with mock.patch.dict(os.environ, self.env), ThreadPoolExecutor(2) as pool:
+            abandoned = pool.submit(self.downloads.download, BENCHMARKS, self.output_dir)
+            wait_until(lambda: self.asked_storage == 1)
+            going = pool.submit(other.download, NAME, self.output_dir)
+            wait_until(lambda: self.asked_storage == 2)
+            self.downloads.abandon()
+            failure = abandoned.exception(10)
+            self.assertFalse(going.done())
+            self.assertEqual(going.result().read_bytes(), live_of(100))
+            again = other.download(NAME, self.output_dir)
+        self.assertIsInstance(failure, Fault)
+        self.assertEqual(again.read_bytes(), live_of(100))
+        self.assertFalse((self.output_dir / BENCHMARKS).exists())
+
     def test_download_that_begins_after_that_does_not(self) -> None:
-        datasets.abandon()
+        self.downloads.abandon()
         self.assertIn("the run is over", self.failure())
         self.assertEqual(self.server.requests, [])
 
     def test_killed_parent_leaves_no_download_running(self) -> None:
         self.offer(Answer(body=live_of(100), wait_s=60))
-        program = "import sys, pathlib; from numerai_predict import datasets; "
-        program += f"datasets.download({NAME!r}, pathlib.Path(sys.argv[1]))"
+        program = "import sys, pathlib; from numerai_predict.transfer import DatasetDownloads; "
+        program += f"DatasetDownloads().download({NAME!r}, pathlib.Path(sys.argv[1]))"
         with subprocess.Popen(
             [sys.executable, "-c", program, str(self.output_dir)], cwd=ROOT, env=os.environ | self.env
         ) as parent:
@@ -614,7 +629,7 @@ class TestDeadline(unittest.TestCase):
             mock.patch.object(datasets, "DEADLINE_SECONDS", 0.2),
         ):
             with self.assertRaises(Fault) as raised:
-                datasets.download(NAME, Path(folder))
+                DatasetDownloads().download(NAME, Path(folder))
             self.assertEqual(os.listdir(folder), [])
         self.assertIs(raised.exception.code, Code.DATASET_NOT_DOWNLOADED)
         self.assertEqual([process.returncode for process in Hanging.started], [-9])

@@ -1,4 +1,4 @@
-"""download.py: a server on loopback that sends exactly the bytes it is told to, and a folder that stays clean."""
+"""download.py: a server on loopback that sends exactly the bytes it is given, and a folder that stays clean."""
 
 import contextlib
 import gzip
@@ -12,13 +12,16 @@ import time
 import unittest
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
+from numerai_predict.faults import Code, Fault
 from numerai_predict.transfer import download, http
 from numerai_predict.transfer.retry import RequestFailed, TransientFailure
 
 CONTENT = bytes(range(256)) * 4000
+SECRET = "5ec2e75ec2e7"
 HALF = download.CHUNK_BYTES * 2
 ETAG = hashlib.md5(CONTENT).hexdigest()
 CLOSE = {"Connection": "close"}
@@ -40,7 +43,7 @@ def rest(start: int, total: int = len(CONTENT), headers: dict[str, str] | None =
     return answer(CONTENT[start:], "206 Partial Content", headers={**S3, **span, **(headers or {})})
 
 
-class DownloadTest(unittest.TestCase):
+class ListenerTestCase(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -48,7 +51,7 @@ class DownloadTest(unittest.TestCase):
         self.asked: list[str] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(self.listener.close)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/models/model.pkl?X-Amz-Signature=secret"
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/models/model.pkl?X-Amz-Signature={SECRET}"
 
     def serve(self, *answers: bytes, reset: bool = False, keep_s: float = 0.0) -> None:
         """Give each connection the next answer, whole, and close it, if the client does not within `keep_s`."""
@@ -69,55 +72,48 @@ class DownloadTest(unittest.TestCase):
         thread.start()
         self.addCleanup(thread.join, 10)
 
-    @contextlib.contextmanager
-    def downloading(self, name: str = "model.pkl") -> Iterator[download.Download]:
-        """A download, after which nothing but the file itself may be there."""
-        with download.Download(self.url.replace("model.pkl", name), self.folder) as file:
-            yield file
-        self.assertEqual([path.name for path in self.folder.iterdir() if path.name.startswith(".")], [])
 
-    def files(self) -> dict[str, bytes]:
-        """What is there under a name of its own."""
-        return {path.name: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
+class PartialFileTest(ListenerTestCase):
+    @contextlib.contextmanager
+    def downloading(self, name: str = "model.pkl") -> Iterator[download.PartialFile]:
+        """A download into a folder that is empty."""
+        for path in self.folder.iterdir():
+            path.unlink()
+        file = download.PartialFile(self.url.replace("model.pkl", name), self.folder)
+        with contextlib.closing(file):
+            yield file
 
     def fetch(self, *answers: bytes) -> bytes:
         """Serve, try as often as there are answers, of which only the last may succeed, and return the file."""
         self.serve(*answers)
-        before = self.files()
         with self.downloading() as file:
             for _ in answers[:-1]:
                 with self.assertRaises(TransientFailure):
                     http.answer_to(file.attempt)
             self.assertEqual(http.answer_to(file.attempt).status_code // 100, 2)
-            self.assertEqual(self.files(), before)
+            self.assertFalse((self.folder / "model.pkl").exists())
             path: Path = file.finish()
         self.assertEqual(path, self.folder / "model.pkl")
         return path.read_bytes()
 
     def failure(self, content: bytes, expected: type[Exception] = TransientFailure) -> str:
-        """Serve this once, and return why it was not taken; nothing is left then."""
+        """Serve this once, and return why it was not taken; no file has the name then."""
         self.serve(content)
-        before = self.files()
         with self.downloading() as file, self.assertRaises(expected) as raised:
             http.answer_to(file.attempt)
             file.finish()
-        self.assertEqual(self.files(), before)
-        self.assertNotIn("secret", str(raised.exception))
+        self.assertFalse((self.folder / "model.pkl").exists())
+        self.assertNotIn(SECRET, str(raised.exception))
         return str(raised.exception)
 
     def test_file_appears_whole_and_is_asked_for_as_it_is_stored(self) -> None:
         self.assertEqual(self.fetch(answer(headers=S3)), CONTENT)
-        self.assertIn("GET /models/model.pkl?X-Amz-Signature=secret HTTP/1.1\r\n", self.asked[0])
+        self.assertIn("GET /models/model.pkl?X-Amz-Signature=5ec2e75ec2e7 HTTP/1.1\r\n", self.asked[0])
         self.assertIn("Accept-Encoding: identity\r\n", self.asked[0])
-        self.assertIn("Connection: close\r\n", self.asked[0])
         self.assertNotIn("Range:", self.asked[0])
 
     def test_empty_file_is_a_file(self) -> None:
         self.assertEqual(self.fetch(answer(b"")), b"")
-
-    def test_older_file_of_that_name_is_replaced(self) -> None:
-        (self.folder / "model.pkl").write_bytes(CONTENT * 2)
-        self.assertEqual(self.fetch(answer()), CONTENT)
 
     def test_body_without_a_length_is_taken_to_its_end(self) -> None:
         self.assertEqual(self.fetch(b"HTTP/1.0 200 OK\r\n\r\n" + CONTENT), CONTENT)
@@ -132,14 +128,19 @@ class DownloadTest(unittest.TestCase):
         self.assertEqual(said, "the connection ended before everything was there")
 
     def test_body_that_the_library_lets_pass_too_short_is_a_failure(self) -> None:
-        with mock.patch.object(download, "_to_the_end", return_value=[CONTENT[:HALF]]):
+        with mock.patch("urllib3.HTTPResponse.read1", side_effect=[CONTENT[:HALF], b""]):
             self.assertEqual(self.failure(answer()), "the connection ended before everything was there")
 
-    def test_body_longer_than_announced_is_a_failure(self) -> None:
+    def test_body_longer_than_announced_ends_at_its_length(self) -> None:
         for surplus in (1, 1000, len(CONTENT) - 10):
             with self.subTest(surplus):
-                said = self.failure(answer(length=len(CONTENT) - surplus))
-                self.assertEqual(said, "more came than its Content-Length announced")
+                self.assertEqual(self.fetch(answer(length=len(CONTENT) - surplus)), CONTENT[:-surplus])
+
+    def test_body_longer_than_announced_has_another_md5_if_the_length_is_wrong(self) -> None:
+        for surplus in (1, 1000, len(CONTENT) - 10):
+            with self.subTest(surplus):
+                said = self.failure(answer(length=len(CONTENT) - surplus, headers=S3))
+                self.assertEqual(said, "what came has another MD5 than the server announced")
 
     def test_body_of_a_server_that_keeps_the_connection_ends_at_its_length(self) -> None:
         self.serve(answer(headers={}), keep_s=20)
@@ -209,7 +210,6 @@ class DownloadTest(unittest.TestCase):
                 with self.assertRaises(expected) as raised:
                     http.answer_to(file.attempt)
         self.assertEqual(str(raised.exception), "HTTP status 403, AccessDenied: Request has expired")
-        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_success_without_a_file_is_a_failure_for_good(self) -> None:
         for status in ("204 No Content", "206 Partial Content"):
@@ -235,7 +235,11 @@ class DownloadTest(unittest.TestCase):
         said = self.failure(answer(headers={**CLOSE, "Content-Encoding": "zap"}), RequestFailed)
         self.assertEqual(said, "its Content-Encoding is zap, which is not understood here")
         said = self.failure(answer(headers={**CLOSE, "Content-Encoding": "gzip"}), RequestFailed)
-        self.assertEqual(said, "its Content-Encoding is gzip, but what came is something else")
+        self.assertEqual(said, "its Content-Encoding is gzip, but it is not encoded so")
+
+    def test_encoding_that_quotes_the_signature_is_shown_without_it(self) -> None:
+        said = self.failure(answer(headers={**CLOSE, "Content-Encoding": SECRET}), RequestFailed)
+        self.assertEqual(said, "its Content-Encoding is …, which is not understood here")
 
     def test_name_of_a_compressed_file_loses_the_suffix_with_the_encoding(self) -> None:
         headers = {**CLOSE, "Content-Encoding": "gzip"}
@@ -247,17 +251,7 @@ class DownloadTest(unittest.TestCase):
                     path = file.finish()
                 self.assertEqual((path.name, path.read_bytes()), (name, stored))
 
-    def test_abandoned_download_leaves_nothing_and_never_finishes(self) -> None:
-        self.serve(answer())
-        with self.downloading() as file:
-            http.answer_to(file.attempt)
-            download.abandon()
-            self.assertEqual(list(self.folder.iterdir()), [])
-            with self.assertRaises(OSError):
-                file.finish()
-        self.assertEqual(list(self.folder.iterdir()), [])
-
-    def test_disk_error_is_raised_as_it_is_and_leaves_nothing(self) -> None:
+    def test_disk_error_is_raised_as_it_is(self) -> None:
         def full(*_: object) -> Callable[..., object]:
             raise OSError(28, "No space left on device")
 
@@ -270,12 +264,117 @@ class DownloadTest(unittest.TestCase):
         ):
             http.answer_to(file.attempt)
 
-    def test_disk_that_is_full_at_the_very_end_is_told_of(self) -> None:
+    def test_disk_that_is_full_at_the_very_end_is_an_error(self) -> None:
         self.serve(answer())
         with self.downloading() as file:
             part = mock.Mock(wraps=file._part, flush=mock.Mock(side_effect=OSError(28, "No space left on device")))
             with mock.patch.object(file, "_part", part), self.assertRaisesRegex(OSError, "No space left"):
                 http.answer_to(file.attempt)
+
+
+class ModelDownloadTest(ListenerTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        pauses = mock.patch("time.sleep")
+        pauses.start()
+        self.addCleanup(pauses.stop)
+
+    def model_at(self, url: str = "") -> download.ModelDownload:
+        model = download.ModelDownload(url or self.url, self.folder)
+        self.addCleanup(model.close)
+        return model
+
+    def failure(self, model: download.ModelDownload, code: Code = Code.MODEL_NOT_DOWNLOADED) -> str:
+        with self.assertRaises(Fault) as raised:
+            model.fetch()
+        self.assertIs(raised.exception.code, code)
+        return raised.exception.message
+
+    def test_file_has_the_name_of_the_url_and_is_gone_after_close(self) -> None:
+        self.serve(answer())
+        model = self.model_at()
+        with self.assertLogs("numerai_predict.transfer.download", "INFO") as logs:
+            path = model.fetch()
+        self.assertEqual((path.name, path.read_bytes()), ("model.pkl", CONTENT))
+        self.assertIn("Downloading the model from http://127.0.0.1:", logs.output[0])
+        self.assertNotIn(SECRET, logs.output[0])
+        model.close()
+        self.assertEqual(list(self.folder.iterdir()), [])
+        model.close()
+
+    def test_files_of_one_name_never_meet_each_other_or_that_of_the_user(self) -> None:
+        mine = self.folder / "model.pkl"
+        mine.write_bytes(b"mine")
+        self.serve(answer(b"alice"), answer(b"bob"))
+        alice, bob = (self.model_at(self.url.replace("models", name)) for name in ("alice", "bob"))
+        first, second = alice.fetch(), bob.fetch()
+        self.assertEqual((first.read_bytes(), second.read_bytes(), mine.read_bytes()), (b"alice", b"bob", b"mine"))
+        alice.close()
+        self.assertEqual((second.read_bytes(), mine.read_bytes()), (b"bob", b"mine"))
+        bob.close()
+        self.assertEqual(list(self.folder.iterdir()), [mine])
+
+    def test_failed_tries_are_repeated_and_logged_without_the_signature(self) -> None:
+        quoting = f"<Error><Code>SlowDown</Code><Message>Not {SECRET}</Message></Error>".encode()
+        self.serve(answer(quoting, "503 Slow Down"), answer())
+        with self.assertLogs("numerai_predict.transfer.retry", "WARNING") as logs:
+            self.assertEqual(self.model_at().fetch().read_bytes(), CONTENT)
+        [line] = logs.output
+        self.assertIn("Try 1 failed: HTTP status 503, SlowDown: Not …; next in", line)
+
+    def test_refusal_is_a_fault_that_says_when_the_url_expired(self) -> None:
+        body = f"<Error><Code>AccessDenied</Code><Message>Not {SECRET}</Message></Error>".encode()
+        self.serve(answer(body, "403 Forbidden"))
+        message = self.failure(self.model_at(f"{self.url}&X-Amz-Date=20200101T000000Z&X-Amz-Expires=60"))
+        self.assertRegex(message, r"^http://127.0.0.1:\d+/models/model.pkl could not be downloaded: HTTP status 403, ")
+        self.assertRegex(message, r"AccessDenied: Not …; it expired at 2020-01-01 00:01:00 UTC, \d+ days, .* before\.$")
+
+    def test_folder_that_cannot_be_written_to_is_a_fault_before_anything_is_asked(self) -> None:
+        model = download.ModelDownload(self.url, self.folder / "none")
+        message = self.failure(model, Code.OUTPUT_NOT_WRITTEN)
+        self.assertEqual(message, f"The model cannot be written to {self.folder / 'none'}: No such file or directory.")
+        self.assertEqual(self.asked, [])
+
+    def test_failure_leaves_nothing_after_close(self) -> None:
+        self.serve(answer(b"", "404 Not Found"))
+        model = self.model_at()
+        self.assertIn("HTTP status 404.", self.failure(model))
+        model.close()
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_fetch_after_close_is_refused(self) -> None:
+        model = self.model_at()
+        model.close()
+        self.assertIn("model.pkl could not be downloaded: the run is over.", self.failure(model))
+        self.assertEqual((list(self.folder.iterdir()), self.asked), ([], []))
+
+    def test_close_while_a_server_is_silent_ends_this_fetch_and_no_other(self) -> None:
+        model, other = self.model_at(), self.model_at()
+        with ThreadPoolExecutor(2) as pool:
+            fetched = pool.submit(model.fetch)
+            silent, _ = self.listener.accept()
+            fetched_too = pool.submit(other.fetch)
+            slow, _ = self.listener.accept()
+            with silent, slow:
+                silent.sendall(answer(CONTENT[:HALF], length=len(CONTENT)))
+                model.close()
+                failure = fetched.exception(10)
+                [folder] = self.folder.iterdir()
+                slow.sendall(answer())
+                path = fetched_too.result()
+        self.assertIsInstance(failure, Fault)
+        self.assertIn("the run is over", str(failure))
+        self.assertEqual((path.parent, path.read_bytes()), (folder, CONTENT))
+
+    def test_file_that_is_finished_after_close_leaves_nothing(self) -> None:
+        self.serve(answer(gzip.compress(CONTENT), headers={**CLOSE, "Content-Encoding": "gzip"}))
+        model = self.model_at()
+        file = model._open()
+        http.answer_to(file.attempt)
+        model.close()
+        with self.assertRaises((OSError, ValueError)):
+            file.finish()
+        self.assertEqual(list(self.folder.iterdir()), [])
 
 
 if __name__ == "__main__":

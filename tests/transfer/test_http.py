@@ -1,15 +1,16 @@
-"""transfer.py: real servers that misbehave, and words for it that hold no URL."""
+"""http.py: real servers that misbehave, and words for it that hold no URL."""
 
 import contextlib
 import functools
 import socket
 import threading
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from unittest import mock
+from urllib.parse import unquote
 
 import requests
 import urllib3
@@ -26,6 +27,13 @@ S3_ERROR = (
 LONG_AGO = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
 
+def quoting(query: str) -> bytes:
+    """An error of S3 that quotes the values of the query, as they are written and as they are meant."""
+    values = [pair.partition("=")[2] or pair for pair in query.split("&")]
+    said = " ".join(dict.fromkeys([*values, *map(unquote, values)]))
+    return f"<Error><Code>Denied</Code><Message>to {said}</Message></Error>".encode()
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers /404/expired with status 404 and the body of that name."""
 
@@ -38,11 +46,15 @@ class Handler(BaseHTTPRequestHandler):
         "date": (b"", {"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}),
         "nonsense": (b"", {"Retry-After": "soon"}),
         "empty": (b"", {}),
+        "timeout": (b"<Error><Code>RequestTimeout</Code><Message>Too slow</Message></Error>", {}),
+        "skewed": (b"<Error><Code>RequestTimeTooSkewed</Code></Error>", {}),
+        "elsewhere": (b"", {"Location": "/403/quoting?5ec2e75ec2e7first&X-Amz-Signature=5ec2e75ec2e7"}),
     }
 
     def do_GET(self) -> None:
-        _, status, name = self.path.partition("?")[0].split("/")
-        body, headers = self.bodies[name]
+        path, _, query = self.path.partition("?")
+        _, status, name = path.split("/")
+        body, headers = (quoting(query), {}) if name == "quoting" else self.bodies[name]
         self.send_response(int(status))
         for header, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(header, value)
@@ -77,24 +89,93 @@ class ServerTestCase(unittest.TestCase):
 
 class StatusTest(ServerTestCase):
     def test_is_worth_retrying_of_overload_and_server_errors_only(self) -> None:
-        for status in (429, 500, 502, 503, 504, 599):
+        for status in (408, 429, 500, 502, 503, 504, 599):
             with self.subTest(status=status):
                 self.assertTrue(http.is_worth_retrying(status))
-        for status in (200, 204, 301, 400, 401, 403, 404, 408, 413, 428, 430, 499):
+        for status in (200, 204, 301, 400, 401, 403, 404, 413, 428, 430, 499):
             with self.subTest(status=status):
                 self.assertFalse(http.is_worth_retrying(status))
 
-    def test_describe_status_with_s3_error_repeats_code_and_message_only(self) -> None:
-        said = http.describe_status(self.get("403/expired?X-Amz-Signature=secret"))
+    def failure(self, path: str) -> str:
+        """What is said of the answer to this path."""
+        with self.assertRaises((http.Refused, TransientFailure)) as raised:
+            http.check_status(self.get(path))
+        return str(raised.exception)
+
+    def test_success_passes(self) -> None:
+        for path in ("200/model", "206/model", "299/empty"):
+            http.check_status(self.get(path))
+
+    def test_failure_with_s3_error_repeats_code_and_message_only(self) -> None:
+        said = self.failure("403/expired?X-Amz-Signature=secret")
         self.assertEqual(said, "HTTP status 403, AccessDenied: Request has expired")
 
-    def test_describe_status_with_only_a_code_repeats_it(self) -> None:
-        self.assertEqual(http.describe_status(self.get("503/code")), "HTTP status 503, SlowDown")
+    def test_failure_with_only_a_code_repeats_it(self) -> None:
+        self.assertEqual(self.failure("503/code"), "HTTP status 503, SlowDown")
 
-    def test_describe_status_with_another_body_leaves_it_out(self) -> None:
+    def test_failure_with_another_body_leaves_it_out(self) -> None:
         for name in ("html", "empty", "model"):
             with self.subTest(body=name):
-                self.assertEqual(http.describe_status(self.get(f"502/{name}")), "HTTP status 502")
+                self.assertEqual(self.failure(f"502/{name}"), "HTTP status 502")
+
+    def test_request_that_s3_got_too_slowly_is_worth_another_try(self) -> None:
+        for path, said in (
+            ("400/timeout", "HTTP status 400, RequestTimeout: Too slow"),
+            ("408/empty", "HTTP status 408"),
+        ):
+            with self.subTest(path), self.assertRaises(TransientFailure) as raised:
+                http.check_status(self.get(path))
+            self.assertEqual(str(raised.exception), said)
+
+    def test_other_refusals_are_not_worth_another_try(self) -> None:
+        for path in ("400/expired", "400/empty", "403/timeout", "400/skewed"):
+            with self.subTest(path), self.assertRaises(http.Refused):
+                http.check_status(self.get(path))
+
+
+class SecretsTest(ServerTestCase):
+    """Servers quote what they were asked, in their own words."""
+
+    def failure(self, path: str, secrets: Sequence[str] = ()) -> str:
+        with self.assertRaises(http.Refused) as raised:
+            http.check_status(self.get(path), secrets)
+        return str(raised.exception)
+
+    def test_values_of_the_query_are_left_out_as_written_and_as_meant(self) -> None:
+        query = "?X-Amz-Signature=5ec2e75ec2e7&X-Amz-Credential=AKIA%2F2026%2Fus-east-1&5ec2e75ec2e7alone"
+        self.assertEqual(self.failure(f"403/quoting{query}"), "HTTP status 403, Denied: to … … … …")
+
+    def test_query_of_a_redirect_is_left_out(self) -> None:
+        response = requests.get(f"{self.url}/302/elsewhere?token=5ec2e75ec2e7first", timeout=30)
+        with self.assertRaises(http.Refused) as raised:
+            http.check_status(response)
+        self.assertEqual(str(raised.exception), "HTTP status 403, Denied: to … …")
+
+    def test_password_of_the_url_is_left_out(self) -> None:
+        self.assertIn("pass word", http.secrets_of_url("https://user:pass%20word@host/path"))
+
+    def test_secrets_that_are_given_are_left_out(self) -> None:
+        self.assertEqual(self.failure("403/expired", ["has\r\n expired"]), "HTTP status 403, AccessDenied: Request …")
+
+
+class MockedResponseTest(unittest.TestCase):
+    """Responses of tests that patch requests have a status and nothing else."""
+
+    def test_request_is_repeated_until_its_status_is_a_success(self) -> None:
+        for kind in (mock.Mock, mock.MagicMock):
+            with self.subTest(kind):
+                answers = [kind(status_code=status) for status in (500, 429, 200)]
+                request = mock.Mock(side_effect=answers)
+                with mock.patch("time.sleep") as sleep, self.assertLogs("numerai_predict.transfer.retry") as logs:
+                    self.assertIs(http.retry_with_backoff(request), answers[-1])
+                self.assertEqual((request.call_count, sleep.call_count), (3, 2))
+                self.assertIn("Try 1 failed: HTTP status 500; next in", logs.output[0])
+
+    def test_refusal_is_final(self) -> None:
+        request = mock.Mock(return_value=mock.Mock(status_code=403))
+        with self.assertRaisesRegex(http.Refused, "^HTTP status 403$"):
+            http.retry_with_backoff(request)
+        self.assertEqual(request.call_count, 1)
 
 
 class DescribeErrorTest(ServerTestCase):
@@ -212,7 +293,9 @@ class ReasonTest(ServerTestCase):
         response.headers.pop("Date")
         if date:
             response.headers["Date"] = date
-        return http.Refused(response)
+        with self.assertRaises(http.Refused) as raised:
+            http.check_status(response)
+        return raised.exception
 
     def test_reason_of_what_had_expired_by_the_servers_clock_says_when(self) -> None:
         expiry = datetime(2026, 11, 22, 13, 59, 59, tzinfo=timezone.utc)
@@ -231,6 +314,17 @@ class ReasonTest(ServerTestCase):
     def test_reason_without_a_servers_clock_goes_by_ours(self) -> None:
         for date in (None, "yesterday"):
             self.assertIn("it expired at 2020-", http.reason(self.refused("403/expired", date), LONG_AGO))
+
+
+class ShowsProgressTest(unittest.TestCase):
+    def test_progress_is_shown_to_a_terminal_only(self) -> None:
+        for stderr, shown in (
+            (mock.Mock(isatty=lambda: True), True),
+            (mock.Mock(isatty=lambda: False), False),
+            (None, False),
+        ):
+            with self.subTest(stderr), mock.patch("sys.stderr", stderr):
+                self.assertIs(http.shows_progress(), shown)
 
 
 class FileNameOfTest(unittest.TestCase):

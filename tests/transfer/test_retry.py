@@ -1,4 +1,4 @@
-"""backoff.py: how often, with which pauses, and when it is enough; the clock is the tests', nobody waits."""
+"""retry.py: how often, with which pauses, and when it is enough; the clock is the tests', nobody waits."""
 
 import signal
 import threading
@@ -45,7 +45,8 @@ class KeepTryingTest(unittest.TestCase):
         return attempt
 
     def keep_trying(self, attempt: Callable[[], str], retries: int = 20, deadline_s: float = 300.0) -> str:
-        return retry.keep_trying(attempt, deadline_s, retries)
+        with mock.patch.object(retry, "RETRIES", retries):
+            return retry.keep_trying(attempt, deadline_s)
 
     def test_success_is_returned_without_a_pause(self) -> None:
         self.assertEqual(self.keep_trying(lambda: "done"), "done")
@@ -62,9 +63,10 @@ class KeepTryingTest(unittest.TestCase):
             self.keep_trying(self.failing(TransientFailure("busy")), retries=10, deadline_s=10_000)
         self.assertNotEqual(again.pauses, self.clock.pauses, "every run comes back at the same time")
 
-    def test_end_of_the_tries_tells_the_last_failure_and_their_number(self) -> None:
+    def test_end_of_the_tries_names_the_last_failure_and_their_number(self) -> None:
         attempt = self.failing(TransientFailure("first"), TransientFailure("busy"))
-        with self.assertLogs() as logs, self.assertRaisesRegex(RequestFailed, "^busy; given up after 3 tries in"):
+        logged = self.assertLogs("numerai_predict.transfer.retry")
+        with logged as logs, self.assertRaisesRegex(RequestFailed, "^busy; given up after 3 tries in"):
             self.keep_trying(attempt, retries=3)
         self.assertRegex(logs.output[0], r"Try 1 failed: first; next in 0\.\d s")
 
@@ -81,7 +83,7 @@ class KeepTryingTest(unittest.TestCase):
         self.assertEqual(self.clock.pauses[0], 17.0)
         self.assertTrue(0.25 <= self.clock.pauses[1] <= 1.0, self.clock.pauses)
 
-    def test_server_that_asks_for_more_than_is_left_is_told_of_at_once(self) -> None:
+    def test_server_that_asks_for_more_than_is_left_is_reported_at_once(self) -> None:
         expected = "^busy; given up after 1 try in 0 seconds, as the server asks to wait 3,600$"
         with self.assertRaisesRegex(RequestFailed, expected):
             self.keep_trying(self.failing(TransientFailure("busy", 3600.0)))
@@ -117,8 +119,9 @@ class KeepTryingTest(unittest.TestCase):
             return str(release.wait(60))
 
         began = time.perf_counter()
-        with self.assertLogs(), self.assertRaisesRegex(RequestFailed, "given up after 2 tries"):
-            retry.keep_trying(attempt, 100.0, delay_base=0.1, delay_max=0.1)
+        short = mock.patch.multiple(retry, DELAY_BASE_S=0.1, DELAY_MAX_S=0.1)
+        with short, self.assertLogs(), self.assertRaisesRegex(RequestFailed, "given up after 2 tries"):
+            retry.keep_trying(attempt, 100.0)
         self.assertLess(time.perf_counter() - began, 10)
 
 
