@@ -1,5 +1,6 @@
 """The rules that predictions must keep, and their statistics. Vectorised: a live round has 7,000 rows."""
 
+from dataclasses import asdict
 from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -65,14 +66,14 @@ def notices(predictions: pd.DataFrame, live_ids: pd.Index, benchmarks: pd.DataFr
     return found
 
 
-def prediction_stats(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None) -> PredictionStats:
+def describe(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None) -> dict[str, Any]:
     """The statistics of the first column, and its Spearman correlation with each benchmark model, on the ids that both
-    have.
+    have: PredictionStats, as plain data.
     """
     values = predictions.iloc[:, 0].astype("float64").set_axis(predictions.index.to_flat_index())
     counts, _ = np.histogram(values, bins=HISTOGRAM_BINS, range=(0.0, 1.0))
     deviation = values.std()
-    return PredictionStats(
+    stats = PredictionStats(
         rows=len(predictions),
         columns=[str(column) for column in predictions.columns],
         min=float(values.min()),
@@ -82,6 +83,7 @@ def prediction_stats(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None)
         histogram=counts.tolist(),
         spearman={} if benchmarks is None else _spearman(values, benchmarks),
     )
+    return asdict(stats)
 
 
 def _spearman(values: "pd.Series[float]", benchmarks: pd.DataFrame) -> dict[str, float | None]:

@@ -9,9 +9,11 @@ import os
 import signal
 import sys
 import types
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
+from numerai_predict.child.answer import Problem, Shape
 from numerai_predict.child.exceptions import describe_exception
 from numerai_predict.child.load import load_model, read_data
 from numerai_predict.faults import Fault
@@ -42,9 +44,9 @@ def serve(channel: ChildChannel, reaper: int) -> NoReturn:
     try:
         csv = TASKS[terms["task"]](channel, answer)
     except Fault as fault:
-        answer["fault"] = {"code": fault.code.label, "message": fault.message, "hint": fault.hint}
+        answer["fault"] = asdict(Problem(fault.code.label, fault.message, fault.hint))
     except BaseException as error:
-        answer["exception"] = describe_exception(error)
+        answer["exception"] = asdict(describe_exception(error))
     channel.answer(answer, csv)
     leave()
 
@@ -91,10 +93,10 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     channel.announce("checking")
     if isinstance(returned, pd.DataFrame):
         returned = pd.DataFrame(returned)  # A subclass could pass the checks and write something else.
-    answer["failures"] = [problem.as_message() for problem in checks.check_values(returned)]
+    answer["failures"] = [asdict(problem) for problem in checks.check_values(returned)]
     if answer["failures"]:
         return b""
-    answer["warnings"] = [problem.as_message() for problem in checks.check_acceptance(returned, live_ids)]
+    answer["warnings"] = [asdict(problem) for problem in checks.check_acceptance(returned, live_ids)]
     answer["notices"] = checks.notices(returned, live_ids, benchmarks)
     answer["predictions"] = checks.describe(returned, benchmarks)
     csv: str = returned.to_csv()
@@ -110,7 +112,7 @@ def read(channel: ChildChannel, name: str, answer: Message) -> "pd.DataFrame":
     channel.announce("reading")
     with file:
         data = read_data(file, reply["name"])
-    answer.setdefault("data", {})[name] = {"rows": len(data), "columns": len(data.columns)}
+    answer.setdefault("data", {})[name] = asdict(Shape(*data.shape))
     return data
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from numerai_predict.cli import arguments
 from numerai_predict.faults import Blame, Code, Fault
 from numerai_predict.report import image_name
-from numerai_predict.sandbox.supervisor import Limits
+from numerai_predict.sandbox import Limits
 
 EXPIRES_S = 3600  # A round is open for one hour.
 # Seven days: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CannotSignError as error:
         problem, status = str(error), Blame.RUNTIME.exit_status
     else:
-        print(describe(now + timedelta(seconds=args.expires), signed.temporary), file=sys.stderr)
+        print(validity(now + timedelta(seconds=args.expires), signed.temporary), file=sys.stderr)
         print(command(signed))
         return 0
     print(f"{parser.prog}: error: {problem}", file=sys.stderr)
@@ -189,7 +189,7 @@ def command(signed: Signed) -> str:
     return " \\\n  ".join(lines)
 
 
-def describe(end: datetime, temporary: bool) -> str:
+def validity(end: datetime, temporary: bool) -> str:
     """Until when the command works, and what that means for who sees it."""
     said = (
         f"Valid until {end:%Y-%m-%d %H:%M:%S} UTC. The command holds signatures: "
@@ -203,4 +203,3 @@ def describe(end: datetime, temporary: bool) -> str:
 def one_line(error: Exception) -> str:
     """The error's message, however many lines it has."""
     return " ".join(str(error).split())
-

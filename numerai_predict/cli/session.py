@@ -59,7 +59,7 @@ def conclude(args: argparse.Namespace, report: RunReport) -> int:
     elif args.debug:
         show(summarize(report), sys.stderr)
     if report.fault:
-        show(explain(report.fault, report.status, reproduce_command(args), with_trace=args.debug), sys.stderr)
+        show(explain(report, reproduce_command(args), with_trace=args.debug), sys.stderr)
     return report.exit_status
 
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from numerai_predict.child.answer import Answer
-from numerai_predict.faults import Fault
+from numerai_predict.child import Answer
+from numerai_predict.faults import Code, Fault
 from numerai_predict.report.sections import (
     DataSection,
     DeliverySection,
@@ -42,6 +42,11 @@ class RunReport:
         """Make the run one that ended with `fault`."""
         self.status = fault.code.blame.status
         self.fault = FaultSection.of(fault)
+
+    @property
+    def exit_status(self) -> int:
+        """What the process that ran the model exits with."""
+        return Code[self.fault.code.upper()].blame.exit_status if self.fault else 0
 
     def note_answer(self, answer: Answer | None) -> None:
         """Take in what a model that has ended answered; None if it did not."""

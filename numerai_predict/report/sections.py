@@ -6,13 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from numerai_predict.child.answer import Answer, PredictionStats, Problem, Shape
-from numerai_predict.diagnosis.outcome import too_slow_for_one_cpu
+from numerai_predict.child import Answer, PredictionStats, Problem, Shape
+from numerai_predict.diagnosis import too_slow_for_one_cpu
 from numerai_predict.faults import Fault
-from numerai_predict.inspection.file_type import PickleFacts
-from numerai_predict.inspection.findings import Difference, Findings, Module
-from numerai_predict.inspection.preflight import warnings
-from numerai_predict.sandbox.supervisor import PROMISES, Limits, Outcome
+from numerai_predict.inspection import Difference, Findings, Module, PickleFacts, doubts
+from numerai_predict.sandbox import PROMISES, Limits, Outcome
 
 
 def git_ref() -> str:
@@ -135,7 +133,7 @@ class InspectionPart:
             protocol=findings.protocol,
             callable=CallablePart(findings.kind, findings.name, findings.parameters),
             problems=[Problem(fault.code.label, fault.message, fault.hint) for fault in problems],
-            warnings=warnings(findings),
+            warnings=doubts(findings),
         )
 
 

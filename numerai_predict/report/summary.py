@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from numerai_predict.faults import Fault
 from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S
 from numerai_predict.report.run_report import RunReport
 from numerai_predict.report.sections import (
@@ -17,7 +16,7 @@ from numerai_predict.report.sections import (
     UsageSection,
     git_ref,
 )
-from numerai_predict.sandbox.supervisor import PROMISES
+from numerai_predict.sandbox import PROMISES
 from numerai_predict.transfer import file_name_of, is_url
 
 BAR_WIDTH = 40
@@ -58,14 +57,13 @@ class Reproducible(Protocol):
         """Whether the pickle is only looked into."""
 
 
-def explain(fault: Fault, command: str, with_trace: bool) -> str:
-    """A failure for a person: the model's traceback, then code, cause, remedy and the command that reproduces it."""
+def explain(report: RunReport, command: str, with_trace: bool) -> str:
+    """The failure in a report: the model's traceback, then code, cause, remedy and the command that reproduces it."""
+    fault = report.fault
+    assert fault is not None
     trace = f"{fault.trace.rstrip()}\n\n" if fault.trace and with_trace else ""
     return (
-        f"{trace}{fault.code.blame.status}: {fault.code.label}\n"
-        f"  {fault.message}\n"
-        f"  Hint: {fault.hint}\n"
-        f"  Reproduce it with: {command}"
+        f"{trace}{report.status}: {fault.code}\n  {fault.message}\n  Hint: {fault.hint}\n  Reproduce it with: {command}"
     )
 
 

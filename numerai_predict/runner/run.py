@@ -24,7 +24,6 @@ from numerai_predict.sandbox import (
     ExecLauncher,
     Launcher,
     Limits,
-    Message,
     NoWorkspaceError,
     Outcome,
     ProtocolError,

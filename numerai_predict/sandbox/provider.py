@@ -48,4 +48,3 @@ class FileProvider:
     def _announce(self, _: Future[Path]) -> None:
         with contextlib.suppress(OSError):  # The run may have ended meanwhile.
             self._wake.send(b".")
-

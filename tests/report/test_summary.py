@@ -14,7 +14,7 @@ from unittest import mock
 from numerai_predict.faults import Code, Fault
 from numerai_predict.report.run_report import RunReport
 from numerai_predict.report.summary import explain, image_name, reproduce_command, summarize
-from numerai_predict.sandbox.supervisor import PROMISES
+from numerai_predict.sandbox import PROMISES
 
 IMAGE = f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}"
 
