@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line as a namespace; a wrong one prints one line, writes the report and exits with status 2."""
-    return cli.parse_or_exit(argv, "predict.py")
+    return cli.parse_or_exit(argv)
 
 
 def main(args: argparse.Namespace) -> int:

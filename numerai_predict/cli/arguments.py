@@ -18,6 +18,7 @@ from numerai_predict.report import RunReport
 from numerai_predict.runner import RunRequest
 from numerai_predict.transfer import is_url
 
+PROGRAM = "predict.py"
 # As Docker's --memory has it, a bare k, m, g is a power of 1024; kB, MB, GB are powers of 1000.
 MAX_SIZE = 1 << 62
 SIZE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -33,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         raise Fault(Code.USAGE, message)
 
 
-def parse_or_exit(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
+def parse_or_exit(argv: Sequence[str] | None, program: str = PROGRAM) -> argparse.Namespace:
     """The command line (None: of this process) as a namespace; a wrong one prints one line, writes the report and exits
     with status 2.
     """
@@ -48,7 +49,7 @@ def parse_or_exit(argv: Sequence[str] | None, program: str) -> argparse.Namespac
         refuse(fault, argv, program)
 
 
-def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
+def parse(argv: Sequence[str] | None, program: str = PROGRAM) -> argparse.Namespace:
     """The command line (None: of this process) as a namespace. Raises Fault for a wrong one; exits for --help."""
     parser = build_parser(program)
     args = parser.parse_args(argv)
@@ -73,7 +74,7 @@ def request_of(args: argparse.Namespace) -> RunRequest:
     )
 
 
-def build_parser(program: str) -> argparse.ArgumentParser:
+def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     """The flags, as the platform's runtime has them and beyond."""
     parser = Parser(prog=program, description="Run a Numerai model on live features.")
     add = parser.add_argument

@@ -142,9 +142,9 @@ class SecretsTest(unittest.TestCase):
         form = {"key": "predictions.csv", "policy": "eyJ==", "x-amz-signature": "5ec2e7"}
         url = "https://host/model.pkl?X-Amz-Credential=AK%2F2026&X-Amz-Signature=abc"
         words = ["--model", url, "--post_url", "https://host/?token=t0ken", "--post_data", urlencode(form)]
-        secrets = arguments.secrets_of(arguments.parse([*words, "--output_dir", "/"]))
+        secrets = arguments.request_of(arguments.parse([*words, "--output_dir", "/"])).secrets
         self.assertEqual(secrets, ["AK/2026", "abc", "t0ken", "eyJ==", "5ec2e7"])
 
     def test_secrets_of_a_run_on_local_files_are_none(self) -> None:
         argv = ["--model", "/tmp/model.pkl?version=1234567", "--output_dir", "/"]
-        self.assertEqual(arguments.secrets_of(arguments.parse(argv)), [])
+        self.assertEqual(arguments.request_of(arguments.parse(argv)).secrets, [])

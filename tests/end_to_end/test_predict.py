@@ -24,14 +24,14 @@ from typing import Any
 from unittest import mock
 
 import pandas as pd
-import requests
 
 import predict
-from numerai_predict.cli import arguments
-from numerai_predict.faults import Code, Fault
-from numerai_predict.inspection.findings import THIS_PYTHON
-from numerai_predict.report import RunReport
-from numerai_predict.sandbox.channel import ProtocolError
+from numerai_predict import RunReport, RunRequest
+from numerai_predict.child.main import certain_to_fail
+from numerai_predict.faults import Code
+from numerai_predict.inspection import THIS_PYTHON
+from numerai_predict.runner.inputs import ModelInput
+from numerai_predict.sandbox import ProtocolError
 from tests.corpus.hostile import BOMBS
 from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, TESTS, PredictTestCase, Run
 from tests.servers import Answer, serving
@@ -401,28 +401,27 @@ class TestOwnFailure(unittest.TestCase):
     """A pickle that our own inspection cannot take, or that makes it say what nobody can read."""
 
     def test_findings_of_another_form_are_refused(self) -> None:
-        args = arguments.parse(["--model", str(MODEL)])
-        with predict.ModelFile(args, RunReport()) as model:
+        with ModelInput(RunRequest(MODEL), RunReport(), print) as model:
             model.fetch()
             with self.assertRaises(ProtocolError):
-                model.hear({"python": "3.11"})
+                model.take_findings({"python": "3.11"})
             self.assertEqual([], model.problems)
 
     def test_look_that_fails_says_so_and_lets_the_pickle_be_loaded(self) -> None:
         file = io.BytesIO(b"content")
         with (
             mock.patch(
-                "numerai_predict.inspection.inspect_pickle",
+                "numerai_predict.child.main.inspect_pickle",
                 side_effect=lambda file, name: file.read() and 1 / 0,
             ),
             mock.patch("sys.stderr", io.StringIO()) as log,
         ):
-            self.assertIsNone(predict.certain_to_fail(mock.Mock(), file, "model.pkl"))
+            self.assertIsNone(certain_to_fail(mock.Mock(), file, "model.pkl"))
         self.assertEqual(b"content", file.read())
         self.assertIn("could not be looked into: ZeroDivisionError", log.getvalue())
 
     def test_file_that_cannot_be_opened_is_its_fault(self) -> None:
-        fault = predict.certain_to_fail(mock.Mock(), io.BytesIO(b"PK\x03\x04"), "model.zip")
+        fault = certain_to_fail(mock.Mock(), io.BytesIO(b"PK\x03\x04"), "model.zip")
         assert fault is not None
         self.assertIs(Code.UNREADABLE_PICKLE, fault.code)
 
@@ -626,50 +625,6 @@ def parts_of(content_type: str, body: bytes) -> list[Message]:
     parts = whole.get_payload()
     assert isinstance(parts, list)
     return [part for part in parts if isinstance(part, Message)]
-
-
-class TestPublicNames(unittest.TestCase):
-    """What others import from predict.py."""
-
-    def answer(self, status: int, body: bytes = b"") -> requests.Response:
-        answer = requests.Response()
-        answer.status_code = status
-        answer.raw = io.BytesIO(body)
-        return answer
-
-    def test_request_that_is_overloaded_is_made_again(self) -> None:
-        answers = mock.Mock(side_effect=[self.answer(503), requests.ConnectionError(f"/?{SECRET}"), self.answer(204)])
-        with mock.patch("time.sleep") as sleep, self.assertLogs() as logs:
-            self.assertEqual(predict.retry_request_with_backoff(answers).status_code, 204)
-        self.assertEqual((answers.call_count, sleep.call_count), (3, 2))
-        self.assertNotIn("5ec2e7", "".join(logs.output))
-
-    def test_request_that_always_fails_is_tried_so_often_and_no_more(self) -> None:
-        answers = mock.Mock(side_effect=requests.ConnectionError(f"http://host/?{SECRET}"))
-        with mock.patch("time.sleep") as sleep, self.assertLogs(), self.assertRaises(RuntimeError) as raised:
-            predict.retry_request_with_backoff(answers)
-        self.assertEqual((answers.call_count, sleep.call_count), (20, 19))
-        self.assertNotIn("5ec2e7", str(raised.exception))
-
-    def test_request_that_is_refused_is_not_tried_again(self) -> None:
-        answers = mock.Mock(return_value=self.answer(403, S3_DENIED))
-        with self.assertRaisesRegex(RuntimeError, "403, AccessDenied"):
-            predict.retry_request_with_backoff(answers)
-        self.assertEqual(answers.call_count, 1)
-
-    def test_upload_that_fails_raises_a_fault_without_the_query(self) -> None:
-        report = RunReport()
-        refused = mock.patch("requests.post", return_value=self.answer(400, S3_DENIED))
-        with refused, self.assertRaises(Fault) as raised:
-            predict.upload_live_output(b"id,prediction\n", f"http://host/bucket?{SECRET}", {}, "live.csv", report)
-        self.assertIs(raised.exception.code, Code.UPLOAD_FAILED)
-        self.assertNotIn("5ec2e7", raised.exception.message)
-        self.assertEqual(report.delivery.as_json(), {})
-
-    def test_libraries_for_the_network_are_not_imported_before_they_are_used(self) -> None:
-        script = "import predict, sys; print({'requests', 'urllib3', 'tenacity', 'tqdm', 'email'} & set(sys.modules))"
-        done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-        self.assertEqual(done.stdout, "set()\n")
 
 
 if __name__ == "__main__":

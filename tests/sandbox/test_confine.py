@@ -18,8 +18,9 @@ NOBODY = (1 << 22) + 1  # Linux numbers no process so high.
 CONFINED = """
 import json, os, resource, sys
 from numerai_predict.sandbox.confine import confine
-terms = {"parent": int(sys.argv[1]), "folder": sys.argv[2], "memory_bytes": 1 << 30, "file_bytes": 1 << 20}
-broken = confine(terms)
+reaper = int(sys.argv[1])
+terms = {"runtime": reaper, "folder": sys.argv[2], "memory_bytes": 1 << 30, "file_bytes": 1 << 20}
+broken = confine(terms, reaper)
 """
 EXPLAINED = """
 import json, socket, sys
@@ -39,11 +40,11 @@ class ConfinementTestCase(unittest.TestCase):
 
 
 class ConfineTest(ConfinementTestCase):
-    def confined(self, program: str, parent: int | None = None) -> Any:
+    def confined(self, program: str, reaper: int | None = None) -> Any:
         with tempfile.TemporaryDirectory() as shared:
             folder = Path(shared) / "folder"
             folder.mkdir()
-            return self.run_program(CONFINED + program, str(parent or os.getpid()), str(folder))
+            return self.run_program(CONFINED + program, str(reaper or os.getpid()), str(folder))
 
     def test_confined_process_breaks_no_promise_but_for_the_user_it_was_given(self) -> None:
         broken = self.confined("print(json.dumps(broken))")
@@ -62,9 +63,9 @@ print(json.dumps([limits, powers, os.nice(0), int(open("/proc/self/oom_score_adj
         self.assertEqual((powers, score), ([0, 0, 0], 1000))
         self.assertGreaterEqual(niceness, 10)
 
-    def test_process_whose_parent_is_gone_already_ends_at_once(self) -> None:
+    def test_process_whose_reaper_is_gone_already_ends_at_once(self) -> None:
         with self.assertRaisesRegex(AssertionError, "^1 != 0 : $"):  # Status 1, and nothing on stderr.
-            self.confined("print(1)", parent=NOBODY)
+            self.confined("print(1)", reaper=NOBODY)
 
 
 class ExplainNetworkErrorsTest(ConfinementTestCase):

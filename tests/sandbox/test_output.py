@@ -1,4 +1,4 @@
-"""relay.py: what a program prints, passed on to a limit, and its end."""
+"""output.py: what a program prints, passed on to a limit, and its end."""
 
 import io
 import os
@@ -16,13 +16,13 @@ class RelayTest(unittest.TestCase):
 
     def passed_on(self, relay: OutputRelay, *prints: bytes) -> list[bool]:
         """What the handler says after each of the prints, and once the program has closed its end."""
-        handle = relay.handler(self.source, self.shown)
-        said = [handle()]
+        handle = relay.handler(self.shown)
+        said = [handle(self.source)]
         for text in prints:
             os.write(self.program, text)
-            said.append(handle())
+            said.append(handle(self.source))
         os.close(self.program)
-        return [*said, handle()]
+        return [*said, handle(self.source)]
 
     def test_output_is_passed_on_until_its_end(self) -> None:
         relay = OutputRelay(100)

@@ -1,9 +1,8 @@
-"""processes.py: the memory of a process and its descendants, and their end; all of them are real."""
+"""process_tree.py: the memory of all that is below a reaper, and its end; all of them are real processes."""
 
 import contextlib
 import os
 import select
-import signal
 import subprocess
 import sys
 import tempfile
@@ -13,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from numerai_predict.sandbox import linux
 from numerai_predict.sandbox.cgroup import MemoryGroup
-from numerai_predict.sandbox.process_tree import REFRESH_SECONDS, ProcessTree, adopt_orphans
+from numerai_predict.sandbox.process_tree import REFRESH_SECONDS, ProcessTree
+from tests.harness import ROOT
 
 MB = 1_000_000
 # Says what it is doing on standard output, and goes on at each line of standard input. All end when that is closed.
-PRELUDE = """
+TOOLS = """
 import ctypes, os, platform, signal, sys, threading, time
 def say(text):
     os.write(1, text.encode() + b"\\n")
@@ -42,27 +41,42 @@ def tokens(number):
     return take
 """
 
+# The program goes on below a reaper, which reports nothing to anybody here.
+PRELUDE = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
+from numerai_predict.sandbox import fork_program
+fork_program(os.open(os.devnull, os.O_WRONLY))
+{TOOLS}
+"""
+
 
 def spawn(script: str, session: bool) -> "subprocess.Popen[bytes]":
-    argv = [sys.executable, "-c", PRELUDE + script]
+    argv = [sys.executable, "-c", script]
     return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=session)
 
 
 class TreeCase(unittest.TestCase):
     def start(self, script: str, group: MemoryGroup | None = None) -> ProcessTree:
-        before = _children()
-        self.addCleanup(lambda: [os.waitpid(pid, 0) for pid in _children() - before])
-        self.root = spawn(script, session=True)
-        self.output = cast(BinaryIO, self.root.stdout)
-        self.addCleanup(self.root.communicate)
-        return ProcessTree(self.root.pid, group)
+        """The tree of a script, which may already run."""
+        self.reaper = spawn(PRELUDE + "say(str(os.getpid()))\n" + script, session=True)
+        self.output = cast(BinaryIO, self.reaper.stdout)
+        self.addCleanup(self.reaper.communicate)
+        (program,) = self.hear()
+        tree = ProcessTree(self.reaper.pid, group)
+        tree.program = self.program = int(program)
+        return tree
 
     def hear(self) -> list[str]:
         """The next line, in words."""
         return self.output.readline().decode().split()
 
     def go_on(self) -> None:
-        os.write(cast(BinaryIO, self.root.stdin).fileno(), b".")
+        os.write(cast(BinaryIO, self.reaper.stdin).fileno(), b".")
+
+    def has_ended(self) -> bool:
+        """Whether the reaper has nothing below it any more."""
+        return self.reaper.poll() is not None
 
     def assert_all_gone(self) -> None:
         """Every process of the tree holds the pipe, so it ends when the last one does."""
@@ -93,7 +107,7 @@ class MemoryTest(TreeCase):
         self.assertTrue(100 * MB < tree.peak_memory_bytes < 160 * MB)
 
     def test_memory_counts_a_grandchild(self) -> None:
-        grandchild = PRELUDE + f"held = block({100 * MB}); say('ready'); wait()"
+        grandchild = TOOLS + f"held = block({100 * MB}); say('ready'); wait()"
         tree = self.start(
             f"import subprocess\nsubprocess.run([sys.executable, '-c', {grandchild!r}], start_new_session=True)"
         )
@@ -135,13 +149,11 @@ class MemoryTest(TreeCase):
         self.hear()
         tree.memory_bytes()
         self.go_on()
-        self.root.wait()
+        self.reaper.wait()
         self.assertEqual(tree.memory_bytes(), 0)
         self.assertGreater(tree.peak_memory_bytes, 100 * MB)
 
     def test_memory_counts_a_daemon_of_a_session_of_its_own(self) -> None:
-        adopt_orphans()
-        self.addCleanup(linux.prctl, linux.PR_SET_CHILD_SUBREAPER, 0)
         tree = self.start(
             f"def hold():\n    held = block({100 * MB})\n    say('ready')\n    wait()\ndaemon(hold)\nwait()"
         )
@@ -171,67 +183,62 @@ class MemoryOfGroupTest(TreeCase):
 
     def test_memory_in_a_group_of_our_own_is_what_the_group_gained(self) -> None:
         tree = self.waiting()
-        self.holds(1300 * MB, *self.family, self.root.pid)
+        self.holds(1300 * MB, *self.family, self.program)
         self.assertTrue(280 * MB < self.look(tree) < 330 * MB)
         self.assertTrue(280 * MB < tree.peak_memory_bytes < 330 * MB)
 
     def test_memory_that_we_gained_ourselves_is_not_the_trees(self) -> None:
         tree = self.waiting()
         held = b"x" * (300 * MB)
-        self.holds(1300 * MB, *self.family, self.root.pid)
+        self.holds(1300 * MB, *self.family, self.program)
         self.assertLess(self.look(tree), 30 * MB)
         self.assertEqual(len(held), 300 * MB)
 
     def test_memory_that_another_child_of_ours_gained_is_not_the_trees(self) -> None:
         tree = self.waiting()
-        script = f"held = block({300 * MB}); say('ready'); wait()"
+        script = TOOLS + f"held = block({300 * MB}); say('ready'); wait()"
         with spawn(script, session=False) as child:
             cast(BinaryIO, child.stdout).readline()
-            self.holds(1300 * MB, *self.family, self.root.pid, child.pid)
+            self.holds(1300 * MB, *self.family, self.program, child.pid)
             self.assertLess(self.look(tree), 30 * MB)
             child.communicate()
 
     def test_memory_of_files_that_are_disregarded_is_not_the_trees(self) -> None:
         tree = self.waiting()
-        self.holds(1300 * MB, *self.family, self.root.pid)
+        self.holds(1300 * MB, *self.family, self.program)
         self.look(tree)
         tree.disregard_files()
         self.assertLess(self.look(tree), 30 * MB)
         self.assertLess(tree.peak_memory_bytes, 60 * MB)
-        self.holds(1500 * MB, *self.family, self.root.pid)
+        self.holds(1500 * MB, *self.family, self.program)
         self.assertTrue(180 * MB < self.look(tree) < 230 * MB)
 
     def test_memory_below_what_others_hold_is_none(self) -> None:
         tree = self.waiting()
-        self.holds(10 * MB, *self.family, self.root.pid)
+        self.holds(10 * MB, *self.family, self.program)
         self.assertEqual(self.look(tree), 0)
 
     def test_memory_in_a_group_with_strangers_is_that_of_the_processes(self) -> None:
         self.holds(1000 * MB, *self.family, 0)
         tree = self.waiting()
-        self.holds(1300 * MB, *self.family, 0, self.root.pid)
+        self.holds(1300 * MB, *self.family, 0, self.program)
         self.assertTrue(5 * MB < self.look(tree) < 30 * MB)
 
     def test_memory_once_a_stranger_joins_the_group_is_that_of_the_processes(self) -> None:
         tree = self.waiting()
-        self.holds(1300 * MB, *self.family, 0, self.root.pid)
+        self.holds(1300 * MB, *self.family, 0, self.program)
         self.assertTrue(5 * MB < self.look(tree) < 30 * MB)
 
 
 @linux_only
 class KillTest(TreeCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        adopt_orphans()
-        cls.addClassCleanup(linux.prctl, linux.PR_SET_CHILD_SUBREAPER, 0)
-
     def test_kill_ends_root_and_children(self) -> None:
         tree = self.start("os.fork()\nos.fork()\nsay('ready')\nwait()")
         for _ in range(4):
             self.hear()
-        tree.kill()
+        tree.kill(self.has_ended)
         self.assert_all_gone()
-        self.assertEqual(self.root.wait(), -signal.SIGKILL)
+        self.assertEqual(self.reaper.wait(), 0)
 
     def test_kill_ends_a_grandchild_that_left_the_session(self) -> None:
         tree = self.start(
@@ -244,29 +251,29 @@ wait()
 """
         )
         self.hear()
-        tree.kill()
+        tree.kill(self.has_ended)
         self.assert_all_gone()
 
     def test_kill_ends_a_daemon_that_was_never_seen_below_the_root(self) -> None:
         tree = self.start("def serve():\n    say(f'ready {os.getpid()}')\n    wait()\ndaemon(serve)\nwait()")
         _, pid = self.hear()
-        self.assert_soon(lambda: _parent(pid) == os.getpid())
-        tree.kill()
+        self.assert_soon(lambda: _parent(pid) == self.reaper.pid)
+        tree.kill(self.has_ended)
         self.assert_all_gone()
         self.assertFalse(Path("/proc", pid).exists(), "not reaped")
 
     def test_kill_ends_a_daemon_after_the_root(self) -> None:
         tree = self.start("def serve():\n    time.sleep(0.1)\n    say('ready')\n    wait()\ndaemon(serve)")
         self.hear()
-        self.root.wait()
-        tree.kill()
+        self.assert_soon(lambda: not Path(f"/proc/{self.program}").exists())
+        tree.kill(self.has_ended)
         self.assert_all_gone()
 
     def test_kill_ends_children_of_a_daemon(self) -> None:
         tree = self.start("def serve():\n    os.fork()\n    os.setsid()\n    say('ready')\n    wait()\ndaemon(serve)")
         self.hear()
         self.hear()
-        tree.kill()
+        tree.kill(self.has_ended)
         self.assert_all_gone()
 
     def test_kill_ends_a_process_whose_first_thread_has_ended(self) -> None:
@@ -283,17 +290,15 @@ wait()
         self.hear()
         self.look(tree)
         self.assertEqual(tree.count(), 2)
-        tree.kill()
+        tree.kill(self.has_ended)
         self.assert_all_gone()
 
     def assert_kill_empties(self, bomb: str, processes: int) -> None:
-        before = _children()
         tree = self.start(bomb)
         self.assert_soon(lambda: tree.memory_bytes() > 0 and tree.count() >= processes)
-        tree.kill()
+        tree.kill(self.has_ended)
         self.assert_all_gone()
-        self.assertEqual(tree.count(), 0)
-        self.assertEqual(_children() - before, {self.root.pid})
+        self.assertEqual(self.reaper.wait(), 0)
 
     def test_kill_empties_a_fork_bomb(self) -> None:
         self.assert_kill_empties("take = tokens(700)\nwhile os.read(take, 1):\n    os.fork()\nwait()", 200)
@@ -316,69 +321,38 @@ wait()
 
     def test_kill_of_what_is_gone_does_nothing(self) -> None:
         tree = self.start("pass")
-        self.root.wait()
-        tree.kill()
-        tree.kill()
+        self.reaper.wait()
+        tree.kill(self.has_ended)
+        tree.kill(self.has_ended)
         self.assert_all_gone()
 
-    def test_tree_of_a_process_that_is_not_our_child_is_refused(self) -> None:
-        for pid in (1, os.getpid()):
-            with self.subTest(pid=pid), self.assertRaises(ValueError):
-                ProcessTree(pid)
-
-    def test_kill_spares_our_other_child_and_its_orphans(self) -> None:
+    def test_kill_spares_our_other_child_in_a_session_of_its_own_and_its_daemon(self) -> None:
         tree = self.start("say('ready')\nwait()")
         self.hear()
-        script = """
-if os.fork() == 0:
-    os.fork()
-    if os.fork() == 0:
-        say(str(os.getpid()))
-        wait()
-    os._exit(0)
-wait()
-"""
-        with spawn(script, session=False) as child:
-            orphans = [int(cast(BinaryIO, child.stdout).readline()) for _ in range(2)]
+        script = TOOLS + "def serve():\n    say(str(os.getpid()))\n    wait()\ndaemon(serve)\nwait()"
+        with spawn(script, session=True) as child:
+            daemon = int(cast(BinaryIO, child.stdout).readline())
             self.look(tree)
             self.assertEqual(tree.count(), 1)
-            tree.kill()
+            tree.kill(self.has_ended)
             self.assertIsNone(child.poll())
-            self.assertEqual([os.waitpid(pid, os.WNOHANG) for pid in orphans], [(0, 0), (0, 0)])
+            self.assertTrue(Path(f"/proc/{daemon}").exists())
             child.communicate()
         self.assert_all_gone()
 
     def test_kill_spares_the_tree_of_an_earlier_root(self) -> None:
         self.start("say('ready')\nwait()")
         self.hear()
-        earlier = self.root
+        earlier = self.reaper
         tree = self.start("say('ready')\nwait()")
         self.hear()
-        tree.kill()
+        tree.kill(self.has_ended)
         self.assert_all_gone()
         self.assertIsNone(earlier.poll())
 
 
 @linux_only
-class OrphansTest(TreeCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        adopt_orphans()
-        cls.addClassCleanup(linux.prctl, linux.PR_SET_CHILD_SUBREAPER, 0)
-
-    def test_orphans_that_ended_are_reaped_and_the_root_is_not(self) -> None:
-        before = _children()
-        tree = self.start("for _ in range(30):\n    daemon(lambda: None)\nsay('ready')")
-        self.hear()
-        self.assert_soon(lambda: tree.memory_bytes() == tree.count() == 0 and _children() - before == {self.root.pid})
-        self.assertEqual(self.root.wait(), 0)
-
-    def test_orphans_computing_time_is_summed(self) -> None:
-        burn = "def burn():\n    while time.process_time() < 0.2:\n        pass\n"
-        tree = self.start(burn + "daemon(burn)\ndaemon(burn)\nwait()")
-        self.assert_soon(lambda: tree.memory_bytes() > 0 and tree.orphans_cpu_s >= 0.38)
-        self.assertLess(tree.orphans_cpu_s, 1)
-
+class CountTest(TreeCase):
     def test_count_follows_forks_and_ends(self) -> None:
         tree = self.start("if os.fork() and os.fork():\n    say('ready')\nwait()")
         self.hear()
@@ -387,16 +361,26 @@ class OrphansTest(TreeCase):
         self.go_on()
         self.assert_soon(lambda: tree.memory_bytes() > 0 and tree.count() == 2)
 
+    def test_orphans_that_ended_are_reaped(self) -> None:
+        tree = self.start("for _ in range(30):\n    daemon(lambda: None)\nsay('ready')\nwait()")
+        self.hear()
+        self.assert_soon(lambda: tree.memory_bytes() > 0 and tree.count() == 1)
+        self.assertEqual([self.program], _children_of(self.reaper.pid))
+
 
 def _parent(pid: str) -> int:
     return int(Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[1])
 
 
-def _children() -> set[int]:
-    """Our own, the dead ones too."""
-    found = set()
+def _children_of(parent: int) -> list[int]:
+    """The dead ones too."""
+    found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            if _parent(name) == os.getpid():
-                found.add(int(name))
+            if _parent(name) == parent:
+                found.append(int(name))
     return found
+
+
+if __name__ == "__main__":
+    unittest.main()

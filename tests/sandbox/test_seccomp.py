@@ -37,7 +37,7 @@ def by_number(name, *arguments):
     return outcome(linux.syscall, seccomp.NUMBERS[name][column], *arguments)
 
 """
-FORBID = "parent = os.getppid(); seccomp.forbid(parent)\n"
+FORBID = "parent = os.getppid(); seccomp.forbid([parent])\n"
 # A filter that plays a kernel that refuses.
 OLDER_KERNEL = """
 import struct
@@ -199,7 +199,7 @@ class ForbidTest(unittest.TestCase):
             time.sleep(0.01)
         (thread,) = {int(name) for name in os.listdir(f"/proc/{runtime.pid}/task")} - {runtime.pid}
         words = self.run_behind(f"""
-            seccomp.forbid({runtime.pid})
+            seccomp.forbid([{runtime.pid}])
             print(outcome(os.kill, {thread}, 0), by_number("rt_sigqueueinfo", {thread}, 0, bytes(128)))
             print(outcome(resource.prlimit, {thread}, resource.RLIMIT_NOFILE), outcome(os.kill, os.getpid(), 0))
         """)
@@ -324,16 +324,16 @@ class ForbidTest(unittest.TestCase):
             self.assertEqual(words, [UNREACHABLE])
 
     def test_kernel_that_takes_no_filter_is_an_error(self) -> None:
-        before = OLDER_KERNEL + "refuse(None, 38, prctl)\nprint(outcome(seccomp.forbid, os.getppid()))\nsys.exit()\n"
+        before = OLDER_KERNEL + "refuse(None, 38, prctl)\nprint(outcome(seccomp.forbid, [os.getppid()]))\nsys.exit()\n"
         self.assertEqual(self.run_behind("", before), ["EINVAL"])
 
     def test_second_filter_does_not_loosen_the_first(self) -> None:
-        words = self.run_behind("seccomp.forbid(os.getpid()); print(outcome(os.kill, parent, 0))")
+        words = self.run_behind("seccomp.forbid([os.getpid()]); print(outcome(os.kill, parent, 0))")
         self.assertEqual(words, [DENY])
 
     def test_parent_that_is_gone_is_an_error(self) -> None:
         with self.assertRaises(OSError):
-            forbid(2**22 + 1)
+            forbid([2**22 + 1])
 
 
 class ProgramTest(unittest.TestCase):

@@ -9,13 +9,14 @@ from pathlib import Path
 from unittest import mock
 
 from numerai_predict.sandbox import workspace
-from numerai_predict.sandbox.workspace import USER_IDS, Workspace
+from numerai_predict.sandbox.users import USER_IDS
+from numerai_predict.sandbox.workspace import Workspace
 
 # Numbered so that nobody needs to go there: every level is made in the one above.
 DEEP = "import os\nfor _ in range(3000):\n    os.mkdir('deeper')\n    os.chdir('deeper')"
 
 
-class QuartersTest(unittest.TestCase):
+class WorkspaceTest(unittest.TestCase):
     def setUp(self) -> None:
         self.workspace = Workspace()
         self.folder = self.workspace.folder

@@ -12,9 +12,7 @@ from typing import NoReturn
 
 sys.path.append("/")
 
-from numerai_predict.sandbox.channel import ChildChannel
-from numerai_predict.sandbox.confine import confine
-from numerai_predict.sandbox.supervisor import Limits, Outcome, run_limited
+from numerai_predict.sandbox import ChildChannel, ExecLauncher, Limits, Outcome, Supervisor, confine, fork_program
 
 # The child's environment is the model's, which has nothing of the tests.
 CHILD_MODE = "--child"
@@ -25,7 +23,8 @@ ON_LOOPBACK = {"test_tornado_request_is_answered", "test_wandb_offline_run_is_re
 
 def run_confined() -> Outcome:
     argv = [sys.executable, __file__, CHILD_MODE, os.environ["WITH_TORCH"]]
-    return run_limited(argv, Limits(wall_s=TIME_LIMIT_S, memory_bytes=4 << 30), refuse)
+    limits = Limits(wall_s=TIME_LIMIT_S, memory_bytes=4 << 30)
+    return Supervisor(ExecLauncher(argv), limits, refuse, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer).run()
 
 
 def refuse(name: str) -> Path:
@@ -33,10 +32,11 @@ def refuse(name: str) -> Path:
 
 
 def child() -> NoReturn:
+    reaper = fork_program(int(sys.argv[3]))
     os.environ["WITH_TORCH"] = sys.argv[2]
     channel = ChildChannel.from_stdin()
     terms, _ = channel.terms()
-    broken = confine(terms)
+    broken = confine(terms, reaper)
     if broken:
         print("This is no confinement:", broken, file=sys.stderr)
         os._exit(2)
