@@ -29,8 +29,9 @@ MAX_HEADER_LINES = 10
 NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
 
 
-def read_answer(message: Message, csv_bytes: bytes) -> Answer:
-    """The answer that this message and its CSV are. Raises ProtocolError, whose text completes "it sent …".
+def read_answer(message: Message, csv_bytes: bytes | None) -> Answer:
+    """The answer that this message and its CSV are; None if no predictions were asked for. Raises ProtocolError, whose
+    text completes "it sent …".
 
     The model runs in the process that answers, so it can forge any of it: all that is promised is that what passes
     has the types that the rest of the runtime builds on, and that the CSV holds numbers from 0 to 1.
@@ -41,6 +42,8 @@ def read_answer(message: Message, csv_bytes: bytes) -> Answer:
         answer = None
     if answer is None or not _is_plausible(answer):
         raise ProtocolError("an answer whose fields are not those of an answer")
+    if csv_bytes is None:
+        return answer
     if answer.fault or answer.exception or answer.failures:
         if csv_bytes:
             raise ProtocolError("predictions along with the reason why there are none")
