@@ -314,9 +314,13 @@ class ModelTest(unittest.TestCase):
         for signature in SIGNATURES:
             for name, model in (shapes(signature) | partials(signature)).items():
                 content = cloudpickle.dumps(model)
-                model = describe_model(top_of(content))
+                described = describe_model(top_of(content))
                 findings = replace(
-                    GOOD, name=model.name, parameters=model.parameters, takes=model.takes, is_callable=model.is_callable
+                    GOOD,
+                    name=described.name,
+                    parameters=described.parameters,
+                    takes=described.takes,
+                    is_callable=described.is_callable,
                 )
                 found = Code.WRONG_SIGNATURE in codes(expected(findings))
                 with self.subTest(signature=signature, model=name):
