@@ -9,8 +9,7 @@ from numerai_predict.diagnosis.exceptions import fault_of_exception, perhaps_ano
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import PickleFacts
 from numerai_predict.platform_limits import TIME_LIMIT_S
-from numerai_predict.sandbox import Outcome, Stop
-from numerai_predict.sandbox.channel import LINE_LOST
+from numerai_predict.sandbox import LINE_LOST, Outcome, Stop
 
 
 def diagnose(outcome: Outcome, answer: Answer | None, facts: PickleFacts | None, strict: bool = False) -> Fault | None:

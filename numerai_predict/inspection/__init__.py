@@ -1,10 +1,14 @@
 """What a model file is and what its pickle contains, found without loading it; and what a loaded model takes."""
 
+from typing import TYPE_CHECKING, Any
+
 from numerai_predict.inspection.arity import count_arguments, optional_second_argument
 from numerai_predict.inspection.file_type import PickleFacts, look, sha256
 from numerai_predict.inspection.findings import THIS_PYTHON, Difference, Findings, Module, printable
-from numerai_predict.inspection.inspect import inspect_pickle, open_pickle
 from numerai_predict.inspection.preflight import before_loading, doubts, expected, named_in_main, other_pythons
+
+if TYPE_CHECKING:
+    from numerai_predict.inspection.inspect import inspect_pickle, open_pickle
 
 __all__ = [
     "THIS_PYTHON",
@@ -25,3 +29,12 @@ __all__ = [
     "printable",
     "sha256",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What only the child needs is imported when it is asked for: every run would pay for it in the parent."""
+    if name not in ("inspect_pickle", "open_pickle"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from numerai_predict.inspection import inspect
+
+    return getattr(inspect, name)

@@ -8,8 +8,7 @@ from numerai_predict.child import Answer, Problem
 from numerai_predict.diagnosis import diagnose, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import THIS_PYTHON, PickleFacts
-from numerai_predict.sandbox import Limits, Outcome, Stop
-from numerai_predict.sandbox.channel import LINE_LOST
+from numerai_predict.sandbox import LINE_LOST, Limits, Outcome, Stop
 from tests import findings
 from tests.diagnosis.cases import FACTS, exception
 from tests.harness import ROOT

@@ -125,7 +125,7 @@ class RulesTest(unittest.TestCase):
                     self.assertEqual([difference.breaks for difference in found], [True] if breaks else [])
 
     def test_what_fails_when_it_predicts_is_a_warning(self) -> None:
-        for mark, here, told in (
+        for mark, here, noted in (
             (Mark("lightgbm", "4", "_handle"), "3.3.5", True),
             (Mark("lightgbm", "4", "_handle"), "4.0.0", False),
             (Mark("lightgbm", "3", "n_classes"), "4.0.0", True),
@@ -136,7 +136,7 @@ class RulesTest(unittest.TestCase):
         ):
             with self.subTest(mark.sign, here=here):
                 found = compare([mark], {mark.library: here})
-                self.assertEqual([difference.breaks for difference in found], [False] if told else [])
+                self.assertEqual([difference.breaks for difference in found], [False] if noted else [])
 
     def test_the_message_names_both_versions_and_the_hint_the_command(self) -> None:
         marks = (Mark("sklearn", "1.2.2", "_sklearn_version"), Mark("sklearn", "", "old_tree_nodes"))
@@ -176,32 +176,32 @@ class RulesTest(unittest.TestCase):
 
 class OtherVersionsTest(unittest.TestCase):
     def test_another_minor_version_of_sklearn_is_told_and_another_patch_is_not(self) -> None:
-        for written, told in (("1.6.0", False), ("1.6.1", False), ("1.5.2", True), ("1.9.1", True), ("0.24.2", True)):
+        for written, noted in (("1.6.0", False), ("1.6.1", False), ("1.5.2", True), ("1.9.1", True), ("0.24.2", True)):
             with self.subTest(written):
                 found = compare([Mark("sklearn", written, "_sklearn_version")])
                 self.assertEqual(
-                    ["predictions may differ" in difference.message for difference in found], [True] * told
+                    ["predictions may differ" in difference.message for difference in found], [True] * noted
                 )
 
     def test_trees_from_before_1_4_cannot_predict_from_1_4_on(self) -> None:
         tree = Mark("sklearn", "", "tree")
-        for written, here, told in (
+        for written, here, noted in (
             *(("1.3.2", "1.6.1", True), ("1.3.2", "1.4.0", True), ("1.4.2", "1.6.1", False), ("1.7.2", "1.6.1", False)),
             *(("1.3.2", "1.2.2", False),),
         ):
             with self.subTest(written, here=here):
                 (difference,) = compare([tree, Mark("sklearn", written, "_sklearn_version")], {"sklearn": here})
-                self.assertEqual("cannot predict" in difference.message, told)
+                self.assertEqual("cannot predict" in difference.message, noted)
                 self.assertFalse(difference.breaks)
 
     def test_another_major_version_of_xgboost_is_told_and_of_1_another_minor_one(self) -> None:
-        for written, here, told in (
+        for written, here, noted in (
             *(("3.4.1", "3.0.2", False), ("3.0.2", "1.7.5", True), ("1.7.5", "3.0.2", True), ("2.0.3", "2.1.4", False)),
             *(("1.6.2", "1.7.5", True), ("1.7.6", "1.7.5", False)),
         ):
             with self.subTest(written, here=here):
                 found = compare([Mark("xgboost", written, "ubjson")], {"xgboost": here})
-                self.assertEqual([difference.breaks for difference in found], [False] * told)
+                self.assertEqual([difference.breaks for difference in found], [False] * noted)
 
 
 class MissingModulesTest(unittest.TestCase):

@@ -128,10 +128,10 @@ class OfCallTest(unittest.TestCase):
 
 class OfStateTest(unittest.TestCase):
     def test_the_version_of_sklearn_is_read_whatever_the_module(self) -> None:
-        for version, told in (("1.6.1", True), ("1.7.dev0", True), ("0.24.2", True), ("1.3rc1", True), (161, False)):
+        for version, noted in (("1.6.1", True), ("1.7.dev0", True), ("0.24.2", True), ("1.3rc1", True), (161, False)):
             with self.subTest(version):
                 found = list(of_state("my_model", "Model", {"_sklearn_version": version}))
-                self.assertEqual(found, [Mark("sklearn", str(version), "_sklearn_version")] if told else [])
+                self.assertEqual(found, [Mark("sklearn", str(version), "_sklearn_version")] if noted else [])
 
     def test_what_is_no_version_is_not_read(self) -> None:
         for version in (
@@ -152,7 +152,7 @@ class OfStateTest(unittest.TestCase):
 
     def test_a_booster_tells_its_version_at_its_very_end(self) -> None:
         version = b"version[#L\x00\x00\x00\x00\x00\x00\x00\x03i\x03i\x04i\x01"
-        for handle, told in (
+        for handle, noted in (
             (b"\x00" * (1 << 21) + version + b"}}", True),
             (bytearray(version), True),
             (version + b"\x00" * (1 << 20), False),
@@ -164,11 +164,11 @@ class OfStateTest(unittest.TestCase):
         ):
             with self.subTest(str(handle)[-20:]):
                 found = list(of_state("xgboost.core", "Booster", {"handle": handle}))
-                self.assertEqual(found, [Mark("xgboost", "3.4.1", "ubjson")] if told else [])
+                self.assertEqual(found, [Mark("xgboost", "3.4.1", "ubjson")] if noted else [])
 
     def test_a_model_of_catboost_tells_its_release_near_either_end(self) -> None:
         release, far = b"Summary: CatBoost release 1.2.10. commit", b"\x00" * (1 << 17)
-        for model, told in (
+        for model, noted in (
             (release, True),
             (release + far, True),
             (far + release, True),
@@ -176,7 +176,7 @@ class OfStateTest(unittest.TestCase):
         ):
             with self.subTest(len(model)):
                 found = list(of_state("catboost.core", "CatBoostRegressor", {"__model": model}))
-                self.assertEqual(found, [Mark("catboost", "1.2.10", "version_info")] if told else [])
+                self.assertEqual(found, [Mark("catboost", "1.2.10", "version_info")] if noted else [])
 
     def test_array_states_of_two_parts_are_told_and_of_three_are_not(self) -> None:
         array = ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked")

@@ -83,10 +83,10 @@ class BeforeLoadingTest(unittest.TestCase):
             findings = replace(GOOD, **changes)
             with self.subTest(first=CERTAIN[first][0]):
                 self.check(CERTAIN[first][0], findings)
-                told = [code for code, _ in CERTAIN[first:]]
+                certain = [code for code, _ in CERTAIN[first:]]
                 if first == 0:
-                    told.remove(Code.TRUNCATED_PICKLE)  # Another file ends where it likes.
-                self.assertEqual(codes(expected(findings))[: len(told)], told)
+                    certain.remove(Code.TRUNCATED_PICKLE)  # Another file ends where it likes.
+                self.assertEqual(codes(expected(findings))[: len(certain)], certain)
 
     def test_single_fault_is_the_only_one_before_loading(self) -> None:
         for code, change in CERTAIN:
@@ -314,9 +314,13 @@ class ModelTest(unittest.TestCase):
         for signature in SIGNATURES:
             for name, model in (shapes(signature) | partials(signature)).items():
                 content = cloudpickle.dumps(model)
-                told = describe_model(top_of(content))
+                described = describe_model(top_of(content))
                 findings = replace(
-                    GOOD, name=told.name, parameters=told.parameters, takes=told.takes, is_callable=told.is_callable
+                    GOOD,
+                    name=described.name,
+                    parameters=described.parameters,
+                    takes=described.takes,
+                    is_callable=described.is_callable,
                 )
                 found = Code.WRONG_SIGNATURE in codes(expected(findings))
                 with self.subTest(signature=signature, model=name):
