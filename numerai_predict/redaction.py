@@ -1,11 +1,11 @@
-"""Takes what is secret out of what is shown: queries of URLs, which hold signatures, and other secrets by name."""
+"""Removes secrets from what is shown: the queries of URLs, which hold signatures, and other known secrets."""
 
 import logging
 import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-# What is shorter is no signature, and may stand in any text or command line.
+# Anything shorter is not a signature, and may occur in any text or command line.
 SHORTEST_SECRET = 8
 
 
@@ -16,20 +16,20 @@ def without_query(url: str) -> str:
 
 
 def hide_queries(text: str) -> str:
-    """The text with the query of every URL left out: other people's error messages quote whole URLs."""
+    """The text without the query of any URL: error messages of libraries quote whole URLs."""
     return re.sub(r"\?[\w%][^\s'\"<>)]*", "?…", text)
 
 
 def without(secrets: Sequence[str], text: str) -> str:
-    """The text without those of the secrets that are long enough to be some: servers quote what they were asked."""
+    """The text without the secrets, but for those too short to be one: servers quote what they were sent."""
     for secret in sorted(secrets, key=len, reverse=True):  # One may be a part of another.
         text = text.replace(secret, "…") if len(secret) >= SHORTEST_SECRET else text
     return text
 
 
 class DiscreetFormatter(logging.Formatter):
-    """Lines of the log without the query of any URL, which libraries quote, and without the secrets; `about` begins
-    each line's message.
+    """Formats log lines without the queries of URLs, which libraries quote, and without the secrets; each message
+    begins with `about`.
     """
 
     def __init__(self, secrets: Sequence[str] = (), about: str = "") -> None:

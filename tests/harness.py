@@ -14,6 +14,9 @@ from types import ModuleType
 from typing import Any
 
 import cloudpickle
+import jsonschema
+
+from numerai_predict.report import schema
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
@@ -71,12 +74,15 @@ class PredictTestCase(unittest.TestCase):
             timeout=120,
             check=False,
         )
-        report = self.folder / "report.json"
+        path = self.folder / "report.json"
+        report = json.loads(path.read_text()) if path.exists() else {}
+        if report:
+            jsonschema.validate(report, schema())
         return Run(
             status=done.returncode,
             stdout=done.stdout.decode(errors="replace"),
             stderr=done.stderr.decode(errors="replace"),
-            report=json.loads(report.read_text()) if report.exists() else {},
+            report=report,
             csvs=sorted(self.output_dir.glob("live_predictions-*.csv")),
         )
 

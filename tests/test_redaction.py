@@ -1,4 +1,4 @@
-"""redaction.py: what is left of messages, URLs and log lines that hold secrets."""
+"""What is left of messages, URLs and log lines that hold secrets."""
 
 import logging
 import sys
@@ -34,7 +34,7 @@ class WithoutQueryTest(unittest.TestCase):
 
 
 class WithoutTest(unittest.TestCase):
-    def test_secrets_are_left_out_wherever_they_stand(self) -> None:
+    def test_secrets_are_left_out_wherever_they_are(self) -> None:
         self.assertEqual(without([SECRET, "policy=="], f"No to {SECRET}, policy=={SECRET}"), "No to …, ……")
 
     def test_secret_within_another_leaves_nothing_of_that_one(self) -> None:

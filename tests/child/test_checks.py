@@ -1,4 +1,4 @@
-"""predictions.py: what predictions must be, held against the platform's own rules, and what is said of them."""
+"""What predictions must be, compared with the platform's own rules, and their statistics."""
 
 import datetime
 import decimal
@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from numerai_predict.child.checks import Finding, check_acceptance, check_values, describe, notices
+from numerai_predict.child.answer import PredictionStats, Problem
+from numerai_predict.child.checks import check_acceptance, check_values, notices, prediction_stats
 from numerai_predict.faults import Code
 
 IDS = pd.Index([f"n{number:015x}" for number in range(6)], name="id")
@@ -23,7 +24,7 @@ VALUES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
 
 
 def frame(values: Any = VALUES, index: Any = IDS, name: Any = "prediction") -> pd.DataFrame:
-    """Predictions as a model returns them, unless told otherwise."""
+    """Predictions as a model returns them, unless given otherwise."""
     return pd.DataFrame({name: pd.Series(values, index=index)})
 
 
@@ -32,13 +33,17 @@ def with_first(*values: Any) -> pd.DataFrame:
     return frame(pd.array([*values, *VALUES[len(values) :]], dtype=object))
 
 
-def codes(findings: list[Finding]) -> list[Code]:
-    return [finding.code for finding in findings]
+def code_of(problem: Problem) -> Code:
+    return Code[problem.code.upper()]
+
+
+def codes(problems: list[Problem]) -> list[Code]:
+    return [code_of(problem) for problem in problems]
 
 
 class CheckValuesTest(unittest.TestCase):
     def check(self, returned: Any, *expected: tuple[Code, str]) -> None:
-        self.assertEqual([(found.code, found.message) for found in check_values(returned)], list(expected))
+        self.assertEqual([(code_of(found), found.message) for found in check_values(returned)], list(expected))
 
     def test_check_values_of_good_predictions_finds_nothing(self) -> None:
         good: dict[str, Any] = {
@@ -88,7 +93,7 @@ class CheckValuesTest(unittest.TestCase):
             with self.subTest(type=name):
                 message = f"The model returned a {name} instead of a pandas DataFrame."
                 self.check(returned, (Code.NOT_A_DATAFRAME, message))
-                self.assertIn(remedy, str(check_values(returned)[0].as_message()["hint"]))
+                self.assertIn(remedy, check_values(returned)[0].hint)
 
     def test_check_values_without_rows_or_columns_counts_both(self) -> None:
         empty = {
@@ -140,7 +145,7 @@ class CheckValuesTest(unittest.TestCase):
             with self.subTest(value=value):
                 self.assertEqual(codes(check_values(with_first(value))), [Code.PREDICTIONS_OUT_OF_RANGE])
 
-    def test_check_values_of_columns_that_are_no_numbers_counts_them(self) -> None:
+    def test_check_values_of_columns_that_are_not_numbers_counts_them(self) -> None:
         strange: dict[str, tuple[Any, str]] = {
             "text that looks like numbers": ([str(value) for value in VALUES], "'0.1'"),
             "string": (pd.array([str(value) for value in VALUES], dtype="string"), "'0.1'"),
@@ -164,7 +169,7 @@ class CheckValuesTest(unittest.TestCase):
                 )
                 self.check(frame(values), (Code.PREDICTIONS_NOT_NUMBERS, message))
 
-    def test_check_values_of_mixed_values_names_the_first_that_is_no_number(self) -> None:
+    def test_check_values_of_mixed_values_names_the_first_that_is_not_a_number(self) -> None:
         for value in ("0.5", "a", datetime.date(2020, 1, 1), [0.5], {"x": 1}):
             with self.subTest(value=value):
                 shown = f"{str(value)!r} at id {IDS[1]}"
@@ -184,7 +189,7 @@ class CheckValuesTest(unittest.TestCase):
     def test_check_values_of_arrays_among_floats_finds_them(self) -> None:
         self.assertEqual(codes(check_values(with_first(np.array([0.1, 0.2])))), [Code.PREDICTIONS_NOT_NUMBERS])
 
-    def test_check_values_with_several_failures_tells_all_at_once(self) -> None:
+    def test_check_values_with_several_failures_names_all_at_once(self) -> None:
         self.check(
             frame([0.1, np.nan, 7, -7, 0.5, np.nan]),
             (Code.NAN_PREDICTIONS, f"2 of 6 predictions are NaN, first at id {IDS[1]}."),
@@ -197,7 +202,7 @@ class CheckValuesTest(unittest.TestCase):
             codes(check_values(with_first(None, "a"))), [Code.NAN_PREDICTIONS, Code.PREDICTIONS_NOT_NUMBERS]
         )
 
-    def test_check_values_with_text_and_values_outside_tells_both(self) -> None:
+    def test_check_values_with_text_and_values_outside_names_both(self) -> None:
         found = check_values(with_first("a", 7))
         self.assertEqual(codes(found), [Code.PREDICTIONS_NOT_NUMBERS, Code.PREDICTIONS_OUT_OF_RANGE])
 
@@ -227,7 +232,7 @@ class CheckValuesTest(unittest.TestCase):
 
 class CheckAcceptanceTest(unittest.TestCase):
     def check(self, returned: pd.DataFrame, *expected: tuple[Code, str]) -> None:
-        found = [(finding.code, finding.message) for finding in check_acceptance(returned, IDS)]
+        found = [(code_of(found), found.message) for found in check_acceptance(returned, IDS)]
         self.assertEqual(found, list(expected))
 
     def test_check_acceptance_of_every_live_id_once_finds_nothing(self) -> None:
@@ -260,7 +265,7 @@ class CheckAcceptanceTest(unittest.TestCase):
 
     def test_check_acceptance_with_repeated_live_ids_counts_them(self) -> None:
         returned = frame().iloc[[0, 1, 1, 1, 2, 3, 3, 4, 5]]
-        message = f"2 live ids stand more than once among 9 rows, first {IDS[1]}."
+        message = f"2 live ids occur more than once among 9 rows, first {IDS[1]}."
         self.check(returned, (Code.DUPLICATE_IDS, message))
 
     def test_check_acceptance_with_repeated_unknown_ids_finds_nothing(self) -> None:
@@ -304,10 +309,10 @@ class CheckAcceptanceTest(unittest.TestCase):
         self.assertEqual(codes(check_acceptance(frame([0.5] * 5 + [0.5 + 1e-9]), IDS)), [Code.CONSTANT_PREDICTIONS])
         self.check(frame([0.5] * 5 + [0.5 + 1e-6]))
 
-    def test_check_acceptance_of_one_row_is_no_constant(self) -> None:
+    def test_check_acceptance_of_one_row_is_not_a_constant(self) -> None:
         self.assertEqual(check_acceptance(frame().iloc[:1], IDS[:1]), [])
 
-    def test_check_acceptance_of_everything_wrong_tells_all_at_once(self) -> None:
+    def test_check_acceptance_of_everything_wrong_names_all_at_once(self) -> None:
         returned = frame([0.5] * 3, index=[IDS[0], IDS[0], "old"], name="preds")
         self.assertEqual(
             codes(check_acceptance(returned, IDS)),
@@ -315,15 +320,14 @@ class CheckAcceptanceTest(unittest.TestCase):
         )
 
 
-class FindingTest(unittest.TestCase):
-    def test_finding_without_hint_gives_that_of_its_code(self) -> None:
-        self.assertEqual(
-            Finding(Code.NAN_PREDICTIONS, "Said.").as_message(),
-            {"code": "nan_predictions", "message": "Said.", "hint": Code.NAN_PREDICTIONS.hint},
-        )
+class HintTest(unittest.TestCase):
+    def test_problem_without_a_hint_of_its_own_has_that_of_its_code(self) -> None:
+        (found,) = check_values(None)
+        self.assertEqual((found.code, found.hint), ("returned_nothing", Code.RETURNED_NOTHING.hint))
 
-    def test_finding_with_hint_keeps_it(self) -> None:
-        self.assertEqual(Finding(Code.NAN_PREDICTIONS, "Said.", "Do.").as_message()["hint"], "Do.")
+    def test_problem_with_a_hint_of_its_own_keeps_it(self) -> None:
+        (found,) = check_values(frame()["prediction"])
+        self.assertEqual((found.code, found.hint), ("not_a_dataframe", 'Add .to_frame("prediction").'))
 
 
 class NoticesTest(unittest.TestCase):
@@ -368,45 +372,46 @@ def spearman_of(pairs: list[tuple[float, float]]) -> float:
     return statistics.correlation(ranks_of([a for a, _ in whole]), ranks_of([b for _, b in whole]))
 
 
-class DescribeTest(unittest.TestCase):
+class PredictionStatsTest(unittest.TestCase):
     values = (0.9, 0.1, 0.4, 0.4, 0.75, 0.2)
 
     def correlation(self, benchmark: Any, index: Any = IDS, returned: pd.DataFrame | None = None) -> float | None:
-        described = describe(
+        stats = prediction_stats(
             frame(self.values) if returned is None else returned, pd.DataFrame({"b": benchmark}, index=index)
         )
-        found = described["spearman"]["b"]
+        found = stats.spearman["b"]
         assert found is None or isinstance(found, float)
         return found
 
-    def test_describe_counts_and_measures_the_first_column(self) -> None:
-        found = describe(frame(self.values).assign(other=9.0), None)
-        self.assertEqual((found["rows"], found["columns"], found["spearman"]), (6, ["prediction", "other"], {}))
-        self.assertEqual((found["min"], found["max"]), (0.1, 0.9))
-        self.assertAlmostEqual(found["mean"], statistics.mean(self.values))
-        self.assertAlmostEqual(found["std"], statistics.stdev(self.values))
+    def test_prediction_stats_counts_and_measures_the_first_column(self) -> None:
+        found = prediction_stats(frame(self.values).assign(other=9.0), None)
+        self.assertEqual((found.rows, found.columns, found.spearman), (6, ["prediction", "other"], {}))
+        self.assertEqual((found.min, found.max), (0.1, 0.9))
+        self.assertAlmostEqual(found.mean, statistics.mean(self.values))
+        assert found.std is not None
+        self.assertAlmostEqual(found.std, statistics.stdev(self.values))
 
-    def test_describe_of_any_dtype_gives_the_same_as_plain_data(self) -> None:
-        expected = describe(frame(self.values), None)
+    def test_prediction_stats_of_any_dtype_gives_the_same_as_plain_data(self) -> None:
+        expected = prediction_stats(frame(self.values), None)
         for dtype in (object, "Float64", "double[pyarrow]"):
             with self.subTest(dtype=dtype):
-                found = describe(frame(self.values).astype(dtype), None)
-                self.assertEqual(json.loads(json.dumps(found, allow_nan=False)), expected)
+                found = prediction_stats(frame(self.values).astype(dtype), None)
+                self.assertEqual(PredictionStats(**json.loads(json.dumps(vars(found), allow_nan=False))), expected)
         decimals = frame([decimal.Decimal(str(value)) for value in self.values])
-        self.assertEqual(describe(decimals, None), expected)
+        self.assertEqual(prediction_stats(decimals, None), expected)
 
-    def test_describe_bins_the_values_over_0_to_1(self) -> None:
-        counts = describe(frame([0.0, 0.05, 0.15, 0.95, 1.0, 0.5]), None)["histogram"]
+    def test_prediction_stats_bins_the_values_over_0_to_1(self) -> None:
+        counts = prediction_stats(frame([0.0, 0.05, 0.15, 0.95, 1.0, 0.5]), None).histogram
         self.assertEqual(counts, [2, 1, 0, 0, 0, 1, 0, 0, 0, 2])
-        counts = describe(frame([0.25, 0.25, 0.26, 0.55, 0.55, 0.55]), None)["histogram"]
+        counts = prediction_stats(frame([0.25, 0.25, 0.26, 0.55, 0.55, 0.55]), None).histogram
         self.assertEqual(counts, [0, 0, 3, 0, 0, 3, 0, 0, 0, 0])
 
-    def test_describe_of_one_row_has_no_deviation(self) -> None:
-        found = describe(frame().iloc[:1], pd.DataFrame({"b": VALUES}, index=IDS))
-        self.assertEqual((found["std"], found["spearman"]), (None, {"b": None}))
+    def test_prediction_stats_of_one_row_has_no_deviation(self) -> None:
+        found = prediction_stats(frame().iloc[:1], pd.DataFrame({"b": VALUES}, index=IDS))
+        self.assertEqual((found.std, found.spearman), (None, {"b": None}))
 
-    def test_describe_of_column_names_that_are_no_text_gives_text(self) -> None:
-        self.assertEqual(describe(frame(name=0), None)["columns"], ["0"])
+    def test_prediction_stats_of_column_names_that_are_not_text_gives_text(self) -> None:
+        self.assertEqual(prediction_stats(frame(name=0), None).columns, ["0"])
 
     def test_spearman_with_ties_on_both_sides_is_that_of_mean_ranks(self) -> None:
         benchmark = [3.0, 1.0, 3.0, 2.0, 1.0, 1.0]
@@ -448,7 +453,7 @@ class DescribeTest(unittest.TestCase):
         self.assertIsNone(self.correlation(VALUES, [f"old{number}" for number in range(6)]))
         self.assertIsNone(self.correlation(VALUES, returned=frame([0.5] * 6)))
 
-    def test_spearman_leaves_columns_out_that_are_no_numbers(self) -> None:
+    def test_spearman_leaves_columns_out_that_are_not_numbers(self) -> None:
         benchmarks = pd.DataFrame(
             {
                 "era": ["0001"] * 6,
@@ -458,8 +463,9 @@ class DescribeTest(unittest.TestCase):
             },
             index=IDS,
         )
-        found = describe(frame(self.values), benchmarks)["spearman"]
+        found = prediction_stats(frame(self.values), benchmarks).spearman
         self.assertEqual(list(found), ["a"])
+        assert found["a"] is not None
         self.assertAlmostEqual(found["a"], 1.0)
 
     def test_spearman_of_any_number_type_is_the_same(self) -> None:

@@ -1,4 +1,4 @@
-"""report.py: the run report is written whole or not at all, with fixed fields and no secret."""
+"""The run report is written whole or not at all, with fixed fields, under its schema."""
 
 import json
 import os
@@ -6,11 +6,18 @@ import resource
 import signal
 import stat
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 
+import jsonschema
+
+from numerai_predict.child.answer import Answer, Shape
 from numerai_predict.faults import Code, Fault
-from numerai_predict.report.run_report import RunReport
+from numerai_predict.report.run_report import RunReport, schema
+from numerai_predict.report.sections import LimitsPart, ModelSection, UsageSection
+from numerai_predict.sandbox.supervisor import PROMISES
+from tests.harness import LEGACY_MODEL, PredictTestCase
 
 FIELDS = ["schema", "status", "fault", "runtime", "model", "data", "predictions", "usage", "delivery"]
 
@@ -32,7 +39,8 @@ class WriteTest(unittest.TestCase):
         found = self.written(RunReport())
         self.assertEqual(list(found), FIELDS)
         self.assertEqual([found[name] for name in FIELDS[:3]], [1, "success", None])
-        self.assertEqual([found[name] for name in FIELDS[3:]], [{}] * 6)
+        self.assertEqual([found[name] for name in FIELDS[4:]], [{}] * 5)
+        jsonschema.validate(found, schema())
 
     def test_write_after_a_fault_has_its_four_fields_and_the_status_of_its_blame(self) -> None:
         for code, status in ((Code.TIMEOUT, "failed"), (Code.UPLOAD_FAILED, "error"), (Code.USAGE, "error")):
@@ -44,9 +52,9 @@ class WriteTest(unittest.TestCase):
                 self.assertEqual((found["status"], found["fault"]), (status, fault))
                 self.assertEqual(list(found), FIELDS)
 
-    def test_write_of_what_json_has_no_type_for_writes_its_text(self) -> None:
-        report = RunReport(model={"path": Path("/tmp/ü"), "name": "half a pair \ud800"})
-        self.assertEqual(self.written(report)["model"], {"path": "/tmp/ü", "name": "half a pair \ud800"})
+    def test_write_of_a_name_that_no_encoding_has_escapes_it(self) -> None:
+        report = RunReport(model=ModelSection("/tmp/ü, half a pair \ud800"))
+        self.assertEqual(self.written(report)["model"], {"path": "/tmp/ü, half a pair \ud800"})
 
     def test_write_replaces_the_report_of_an_earlier_run(self) -> None:
         self.path.write_text("x" * 10_000)
@@ -60,7 +68,7 @@ class WriteTest(unittest.TestCase):
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
         try:
             with self.assertRaises(OSError):
-                RunReport(model={"path": "x" * 100_000}).write(self.path)
+                RunReport(model=ModelSection("x" * 100_000)).write(self.path)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
             signal.signal(signal.SIGXFSZ, before)
@@ -77,10 +85,10 @@ class WriteTest(unittest.TestCase):
         with self.assertRaises(OSError):
             RunReport().write(self.folder / "missing/report.json")
 
-    def test_write_of_what_is_no_json_number_writes_nothing(self) -> None:
+    def test_write_of_what_is_not_a_json_number_writes_nothing(self) -> None:
         self.path.write_text("old")
         with self.assertRaises(ValueError):
-            RunReport(usage={"wall_s": float("nan")}).write(self.path)
+            RunReport(usage=UsageSection(float("nan"), 0.0, 0, LimitsPart(None, None), {})).write(self.path)
         self.assertEqual(self.path.read_text(), "old")
         self.assertEqual(os.listdir(self.folder), ["report.json"])
 
@@ -94,6 +102,35 @@ class WriteTest(unittest.TestCase):
             with self.subTest(mask=oct(mask)):
                 self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), mode)
 
+    def test_write_in_many_threads_leaves_the_umask_and_one_whole_report(self) -> None:
+        before = os.umask(0o027)
+        try:
+            threads = [threading.Thread(target=RunReport().write, args=(self.path,)) for _ in range(20)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            self.assertEqual(os.umask(before), 0o027)
+        self.assertEqual(os.listdir(self.folder), ["report.json"])
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o640)
+        self.assertEqual(json.loads(self.path.read_text())["schema"], 1)
+
+    def test_write_to_a_pipe_does_not_replace_it(self) -> None:
+        os.mkfifo(self.path)
+        reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        RunReport().write(self.path)
+        self.assertEqual(json.loads(os.read(reader, 1 << 16))["schema"], 1)
+        self.assertTrue(stat.S_ISFIFO(self.path.stat().st_mode))
+
+    def test_write_to_a_link_replaces_the_file_that_it_names(self) -> None:
+        link = self.folder / "link.json"
+        link.symlink_to(self.path)
+        RunReport().write(link)
+        self.assertTrue(link.is_symlink())
+        self.assertEqual(json.loads(self.path.read_text())["schema"], 1)
+
     def test_write_to_a_relative_path_lands_in_the_current_folder(self) -> None:
         before = Path.cwd()
         os.chdir(self.folder)
@@ -102,3 +139,116 @@ class WriteTest(unittest.TestCase):
         finally:
             os.chdir(before)
         self.assertEqual(json.loads(self.path.read_text())["schema"], 1)
+
+
+class NoteAnswerTest(unittest.TestCase):
+    def test_answer_of_data_that_was_never_handed_over_is_left_out(self) -> None:
+        report = RunReport()
+        report.note_answer(Answer(data={"benchmark_models": Shape(3, 4)}))
+        self.assertEqual(report.as_json()["data"], {})
+
+    def test_run_without_an_answer_has_no_parameters_and_no_statistics(self) -> None:
+        report = RunReport()
+        report.note_answer(None)
+        found = report.as_json()
+        self.assertEqual(found["model"], {"parameters": None})
+        self.assertEqual(found["predictions"], {"failures": [], "warnings": [], "notices": []})
+
+
+class SchemaTest(unittest.TestCase):
+    validator = jsonschema.Draft202012Validator(schema())
+
+    def refuse(self, **changes: object) -> None:
+        found = {**RunReport().as_json(), **changes}
+        self.assertFalse(self.validator.is_valid(found), found)
+
+    def test_schema_is_a_schema(self) -> None:
+        jsonschema.Draft202012Validator.check_schema(schema())
+
+    def test_schema_names_every_fault_and_every_promise(self) -> None:
+        named = schema()["$defs"]
+        self.assertEqual(named["code"]["enum"], [code.label for code in Code])
+        self.assertEqual(named["promise"]["enum"], list(PROMISES))
+
+    def test_schema_names_every_status(self) -> None:
+        statuses = {"success", *(code.blame.status for code in Code)}
+        self.assertEqual(set(schema()["properties"]["status"]["enum"]), statuses)
+
+    def test_every_object_of_the_schema_is_closed(self) -> None:
+        def check(part: object) -> None:
+            for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+                check(inner)
+            if isinstance(part, dict) and isinstance(part.get("properties"), dict) and "type" in part:
+                self.assertIs(part.get("additionalProperties"), False, part)
+
+        check(schema())
+
+    def test_report_that_no_run_writes_is_refused(self) -> None:
+        self.validator.validate(RunReport().as_json())
+        fault = {"code": "timeout", "message": "So it went.", "hint": "Do this.", "trace": ""}
+        self.validator.validate({**RunReport().as_json(), "status": "failed", "fault": fault})
+        self.refuse(extra=1)
+        self.refuse(schema=2)
+        self.refuse(status="failed")
+        self.refuse(fault=fault)
+        self.refuse(status="failed", fault={**fault, "code": "no_such_code"})
+        self.refuse(model={"bytes": 9})
+        self.refuse(model={"extra": 9})
+        self.refuse(data={"train": {"source": "a", "path": "a", "downloaded": False}})
+        self.refuse(predictions={"failures": []})
+        self.refuse(usage={"wall_s": 1})
+        self.refuse(delivery={"path": "a"})
+
+
+class RealRunTest(PredictTestCase):
+    """Which keys the report of a run has; run_command validates it under the schema."""
+
+    file = frozenset({"path", "bytes", "protocol", "compression", "sha256"})
+    found = frozenset({"python", "writer", "modules", "differences", "complete", "cloudpickle"})
+    expected = frozenset({"callable", "problems", "warnings"})
+    checked = frozenset({"failures", "warnings", "notices"})
+    stats = frozenset({"rows", "columns", "min", "mean", "max", "std", "histogram", "spearman"})
+    used = frozenset({"wall_s", "cpu_s", "peak_memory_bytes", "limits", "phases"})
+    nothing: frozenset[str] = frozenset()
+
+    def check(self, status: str, model: frozenset[str], predictions: frozenset[str], usage: frozenset[str]) -> None:
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertEqual(report["status"], status)
+        self.assertEqual(set(report["model"]), model)
+        self.assertEqual(set(report["predictions"]), predictions)
+        self.assertEqual(set(report["usage"]), usage)
+
+    def test_success_has_everything(self) -> None:
+        run = self.predict(LEGACY_MODEL)
+        self.check(
+            "success", self.file | self.found | self.expected | {"parameters"}, self.checked | self.stats, self.used
+        )
+        self.assertEqual(set(run.report["data"]["live_features"]), {"source", "path", "downloaded", "rows", "columns"})
+        self.assertEqual(set(run.report["delivery"]), {"path", "bytes"})
+        self.assertIn("confinement", run.report["runtime"])
+
+    def test_failed_model_has_no_statistics(self) -> None:
+        def fails(live_features: object) -> None:
+            raise ValueError
+
+        run = self.predict(self.pickle(fails))
+        self.check("failed", self.file | self.found | self.expected | {"parameters"}, self.checked, self.used)
+        self.assertEqual(run.report["delivery"], {})
+
+    def test_inspection_has_no_parameters_and_no_predictions(self) -> None:
+        self.predict(LEGACY_MODEL, "--inspect")
+        self.check("success", self.file | self.found | self.expected, self.nothing, self.used)
+
+    def test_file_that_is_not_a_pickle_has_only_what_the_file_is(self) -> None:
+        page = self.folder / "page.pkl"
+        page.write_bytes(b"<html>")
+        self.predict(page)
+        self.check("failed", self.file, self.nothing, self.nothing)
+
+    def test_model_that_is_not_there_has_only_its_path(self) -> None:
+        self.predict("/nowhere/model.pkl")
+        self.check("error", frozenset({"path"}), self.nothing, self.nothing)
+
+    def test_wrong_command_line_has_nothing(self) -> None:
+        self.predict(LEGACY_MODEL, "--time_limit", "-1")
+        self.check("error", self.nothing, self.nothing, self.nothing)

@@ -1,4 +1,4 @@
-"""summary.py: what a person reads at the end of a run."""
+"""What a person reads at the end of a run."""
 
 import os
 import shlex
@@ -7,12 +7,26 @@ import sys
 import tempfile
 import unittest
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from numerai_predict.child.answer import PredictionStats, Problem, Shape
 from numerai_predict.faults import Code, Fault
 from numerai_predict.report.run_report import RunReport
+from numerai_predict.report.sections import (
+    BrokenPromise,
+    ConfinementPart,
+    DataSection,
+    DeliverySection,
+    FilePart,
+    LimitsPart,
+    ModelSection,
+    PredictionsSection,
+    SavedPart,
+    UsageSection,
+)
 from numerai_predict.report.summary import explain, image_name, reproduce_command, summarize
 from numerai_predict.sandbox import PROMISES
 
@@ -162,27 +176,40 @@ class ReproduceCommandTest(unittest.TestCase):
         self.assertEqual(image_name(), f"{IMAGE}:abc123")
 
 
+STATS = PredictionStats(
+    rows=7000,
+    columns=["prediction"],
+    min=0.0,
+    mean=0.51239,
+    max=1.0,
+    std=0.25,
+    histogram=[10, 0, 0, 0, 2000, 4000, 990, 0, 0, 0],
+    spearman={"v53_lgbm": 0.98765, "v53_flat": None, "v53_minus": -0.5},
+)
+USAGE = UsageSection(
+    wall_s=12.25,
+    cpu_s=6.75,
+    peak_memory_bytes=512 << 20,
+    limits=LimitsPart(wall_s=600.0, memory_bytes=4 << 30),
+    phases={"loading": 1.5, "predicting": 10.75},
+)
+
+
 class SummarizeTest(unittest.TestCase):
-    def report(self) -> RunReport:
+    def report(self, stats: PredictionStats = STATS) -> RunReport:
         return RunReport(
-            model={"path": "/tmp/model.pkl", "bytes": 1234567},
+            model=ModelSection("/tmp/model.pkl", file=FilePart(1234567, 5, None)),
             data={
-                "live_features": {"source": "v5.3/live.parquet", "rows": 7000, "columns": 2},
-                "benchmark_models": {"source": "b.parquet"},
+                "live_features": DataSection("v5.3/live.parquet", "/tmp/live.parquet", True, Shape(7000, 2)),
+                "benchmark_models": DataSection("b.parquet", "b.parquet", False),
             },
-            predictions={
-                **{"rows": 7000, "columns": ["prediction"], "min": 0.0, "mean": 0.51239, "max": 1.0, "std": 0.25},
-                "histogram": [10, 0, 0, 0, 2000, 4000, 990, 0, 0, 0],
-                "spearman": {"v53_lgbm": 0.98765, "v53_flat": None, "v53_minus": -0.5},
-                "warnings": [{"code": "wrong_columns", "message": "The header is wrong."}],
-                "notices": ["Ids are unknown."],
-            },
-            usage={
-                **{"wall_s": 12.25, "cpu_s": 6.75, "peak_memory_bytes": 512 << 20},
-                "limits": {"wall_s": 600.0, "memory_bytes": 4 << 30},
-                "phases": {"loading": 1.5, "predicting": 10.75},
-            },
-            delivery={"path": "/tmp/live_predictions-1.csv", "bytes": 9, "uploaded_to": "https://host/"},
+            predictions=PredictionsSection(
+                stats,
+                warnings=[Problem("wrong_columns", "The header is wrong.", "Drop it.")],
+                notices=["Ids are unknown."],
+            ),
+            usage=USAGE,
+            delivery=DeliverySection(SavedPart("/tmp/live_predictions-1.csv", 9), "https://host/"),
         )
 
     def rows(self, report: RunReport) -> dict[str, list[str]]:
@@ -217,15 +244,15 @@ class SummarizeTest(unittest.TestCase):
 
     def test_summarize_lists_the_promises_kept_and_why_others_are_not(self) -> None:
         report = self.report()
-        broken = [{"promise": "files", "reason": "the kernel has no Landlock"}]
-        report.runtime["confinement"] = {"kept": ["network", "memory"], "broken": broken}
+        broken = [BrokenPromise("files", "the kernel has no Landlock")]
+        report.runtime.confinement = ConfinementPart(["network", "memory"], broken)
         rows = self.rows(report)
         self.assertEqual(rows["the model"], [PROMISES["network"], PROMISES["memory"]])
         self.assertEqual(rows["not kept"], ["files: the kernel has no Landlock"])
 
     def test_summarize_says_what_the_model_takes(self) -> None:
         for parameters, said in {1: "takes the live features", 2: "takes live features and benchmark models"}.items():
-            report = RunReport(model={"path": "m.pkl", "bytes": 9, "parameters": parameters})
+            report = RunReport(model=ModelSection("m.pkl", file=FilePart(9, 5, None), parameters=parameters))
             self.assertEqual(self.rows(report)["model"], [f"m.pkl (9 bytes, {said})"])
 
     def test_summarize_draws_the_histogram_to_scale(self) -> None:
@@ -236,18 +263,26 @@ class SummarizeTest(unittest.TestCase):
         )
         self.assertEqual([line.count("#") for line in bins], [0, 0, 0, 0, 20, 40, 10, 0, 0, 0])
 
+    def test_summarize_draws_a_forged_histogram_without_bars(self) -> None:
+        for counts in ([], [0], [0] * 10):
+            with self.subTest(counts=counts):
+                bins = self.rows(self.report(replace(STATS, histogram=counts))).get("", [])
+                self.assertEqual([line.split()[1:] for line in bins], [["0"]] * len(counts))
+
     def test_summarize_without_limits_says_so(self) -> None:
         report = self.report()
-        report.usage["limits"] = {"wall_s": None, "memory_bytes": None}
+        report.usage = replace(USAGE, limits=LimitsPart(None, None))
         rows = self.rows(report)
         self.assertIn(" s of no limit (", rows["wall time"][0])
         self.assertEqual(rows["peak memory"], ["512 MiB of no limit"])
 
     def test_summarize_of_one_prediction_leaves_the_deviation_out(self) -> None:
-        report = self.report()
-        report.predictions["std"] = None
+        report = self.report(replace(STATS, std=None))
         self.assertTrue(self.rows(report)["predictions"][0].endswith("max 1.0000"))
 
     def test_summarize_of_a_run_that_ended_early_has_what_is_known(self) -> None:
-        found = self.rows(RunReport(model={"path": "model.pkl"}, predictions={"failures": []}))
+        found = self.rows(RunReport(model=ModelSection("model.pkl"), predictions=PredictionsSection()))
         self.assertEqual(found, {"model": ["model.pkl (0 bytes)"]})
+
+    def test_summarize_before_a_model_is_known_has_only_its_title(self) -> None:
+        self.assertEqual(self.rows(RunReport()), {})

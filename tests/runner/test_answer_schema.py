@@ -1,21 +1,29 @@
-"""answers.py: what passes has the types that the runtime builds on; everything else is refused."""
+"""What the model's process sends: what passes has the types that the runtime builds on; everything else is refused."""
 
 import copy
+import json
 import unittest
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from numerai_predict.child import checks as checks
-from numerai_predict.inspection.findings import Difference, Findings, Module
-from numerai_predict.runner.answer_schema import MAX_ENTRIES, are_findings, refusal
+from numerai_predict.child.answer import Answer, Problem, RaisedException, Shape
+from numerai_predict.child.checks import prediction_stats
+from numerai_predict.inspection.findings import Difference, Module
+from numerai_predict.runner.answer_schema import MAX_ENTRIES, MAX_NUMBER, MAX_TEXT, read_answer, read_findings
+from numerai_predict.sandbox.channel import Decoder, ProtocolError, encode
 from tests.findings import GOOD
 
 IDS = pd.Index(["n1", "n2", "n3"], name="id")
 FRAME = pd.DataFrame({"prediction": [0.25, 0.5, 1e-7]}, index=IDS)
-FINDING = {"code": "nan_predictions", "message": "1 is NaN.", "hint": None}
+PROBLEM = {"code": "nan_predictions", "message": "1 is NaN.", "hint": "Fill it."}
+RAISED: dict[str, Any] = {
+    **dict.fromkeys(("kind", "message", "name", "where", "trace"), "x"),
+    "kinds": ["x"],
+    "libraries": {"a": "1"},
+}
 
 
 def csv_of(frame: pd.DataFrame) -> bytes:
@@ -25,16 +33,43 @@ def csv_of(frame: pd.DataFrame) -> bytes:
 
 def answer_of(frame: pd.DataFrame, **more: Any) -> dict[str, Any]:
     """What the child answers for these predictions."""
-    told = {"parameters": 2, "optional_second": None, "hosts": [], "failures": [], "warnings": [], "notices": ["one"]}
+    given = {"parameters": 2, "optional_second": None, "hosts": [], "failures": [], "warnings": [], "notices": ["one"]}
     data = {"live_features": {"rows": 3, "columns": 42}}
-    return {**told, "data": data, "predictions": checks.describe(frame, None), **more}
+    return {**given, "data": data, "predictions": vars(prediction_stats(frame, None)), **more}
+
+
+def refusal(message: dict[str, Any], csv: bytes) -> str:
+    """Why the answer is refused; empty if it is not."""
+    try:
+        read_answer(message, csv)
+    except ProtocolError as error:
+        return str(error)
+    return ""
 
 
 class GoodAnswerTest(unittest.TestCase):
-    def test_answer_of_the_child_passes(self) -> None:
+    stats = asdict(prediction_stats(FRAME, None))
+
+    def test_answer_of_the_child_is_read_as_it_was_sent(self) -> None:
         benchmarks = pd.DataFrame({"lgbm": [0.1, 0.2, 0.3], "flat": [1.0, 1.0, 1.0]}, index=IDS)
-        described = checks.describe(FRAME, benchmarks)
-        self.assertEqual(refusal(answer_of(FRAME, predictions=described, warnings=[FINDING]), csv_of(FRAME)), "")
+        sent = Answer(
+            parameters=2,
+            optional_second="benchmarks",
+            data={"live_features": Shape(3, 42), "benchmark_models": Shape(3, 2)},
+            hosts=["numer.ai"],
+            warnings=[Problem(**PROBLEM)],
+            notices=["one"],
+            predictions=prediction_stats(FRAME, benchmarks),
+        )
+        self.assertEqual(read_answer(sent.as_message(), csv_of(FRAME)), sent)
+
+    def test_fields_that_are_not_known_have_their_defaults(self) -> None:
+        self.assertEqual(read_answer({"failures": [PROBLEM]}, b""), Answer(failures=[Problem(**PROBLEM)]))
+
+    def test_whole_number_where_a_float_is_meant_is_read_as_a_float(self) -> None:
+        stats = read_answer(answer_of(FRAME, predictions={**self.stats, "max": 1}), csv_of(FRAME)).predictions
+        assert stats is not None
+        self.assertIs(type(stats.max), float)
 
     def test_every_shape_of_frame_that_is_delivered_passes(self) -> None:
         two_levels = pd.MultiIndex.from_product([["m"], ["prediction", "rank"]], names=["model", None])
@@ -53,20 +88,24 @@ class GoodAnswerTest(unittest.TestCase):
                 self.assertEqual(refusal(answer_of(frame), csv_of(frame)), "")
 
     def test_answer_that_says_why_there_are_no_predictions_passes(self) -> None:
-        raised = {**dict.fromkeys(("kind", "message", "name", "where", "trace"), "x"), "kinds": ["x"], "libraries": {}}
-        for told in (
-            {"failures": [FINDING]},
-            {"exception": raised},
-            {"fault": {"code": "unreadable_dataset", "message": "x", "hint": "y"}},
-        ):
-            with self.subTest(told=told):
-                self.assertEqual(refusal({"hosts": ["numer.ai"], **told}, b""), "")
+        sent: dict[str, tuple[dict[str, Any], Answer]] = {
+            "failures": ({"failures": [PROBLEM]}, Answer(failures=[Problem(**PROBLEM)])),
+            "exception": ({"exception": RAISED}, Answer(exception=RaisedException(**RAISED))),
+            "fault": (
+                {"fault": {**PROBLEM, "code": "unreadable_dataset"}},
+                Answer(fault=Problem("unreadable_dataset", "1 is NaN.", "Fill it.")),
+            ),
+        }
+        for name, (message, answer) in sent.items():
+            with self.subTest(name):
+                self.assertEqual(
+                    read_answer({"hosts": ["numer.ai"], **message}, b""), replace(answer, hosts=["numer.ai"])
+                )
 
 
 class ForgedAnswerTest(unittest.TestCase):
-    def test_field_of_another_type_is_refused_wherever_it_stands(self) -> None:
-        good = answer_of(FRAME, warnings=[FINDING], exception=None)
-        del good["exception"]
+    def test_field_of_another_type_is_refused_wherever_it_is(self) -> None:
+        good = answer_of(FRAME, warnings=[PROBLEM])
         strange: list[Any] = ["text", 7, 1.5, True, None, [], {}, [["deep"]], {"a": {"b": []}}, "x" * 300_000]
         refused = 0
         for path in paths(good):
@@ -79,6 +118,10 @@ class ForgedAnswerTest(unittest.TestCase):
         self.assertGreater(refused, 200)
         for path, value in {
             ("parameters",): True,
+            ("optional_second",): 1,
+            ("data", "live_features", "columns"): -1,
+            ("predictions", "std"): True,
+            ("predictions", "mean"): None,
             ("data", "live_features", "rows"): "3",
             ("predictions", "rows"): 3.0,
             ("predictions", "histogram"): [[]],
@@ -91,7 +134,42 @@ class ForgedAnswerTest(unittest.TestCase):
                 put(forged, path, value)
                 self.assertIn("fields", refusal(forged, csv_of(FRAME)))
 
-    def test_answer_of_any_shape_never_raises(self) -> None:
+    def test_number_that_could_break_what_prints_or_writes_it_is_refused(self) -> None:
+        # What a JSON text can say, and what of it arrives.
+        numbers = ("1e999", "-1e999", "1e300", "9" * 400, "-9007199254740993", "NaN", "Infinity")
+        for path in (("predictions", "mean"), ("predictions", "std"), ("predictions", "spearman", "lgbm")):
+            for number in numbers:
+                with self.subTest(path=path, number=number[:20]):
+                    forged = answer_of(FRAME)
+                    forged["predictions"]["spearman"]["lgbm"] = 0.5
+                    put(forged, path, 0.123456789)
+                    line = encode(forged).replace(b"0.123456789", number.encode())
+                    [(arrived, _)] = Decoder(0).feed(line)
+                    # The channel makes None of what is not a number, and a deviation or correlation may be None.
+                    is_none = number in ("NaN", "Infinity") and path != ("predictions", "mean")
+                    self.assertEqual(refusal(arrived, csv_of(FRAME)) == "", is_none)
+
+    def test_sizes_up_to_the_limits_pass_and_no_others(self) -> None:
+        stats = asdict(prediction_stats(FRAME, None))
+        for name, at_most, too_much in (
+            ("mean", MAX_NUMBER, MAX_NUMBER + 1),
+            ("histogram", [0] * MAX_ENTRIES, [0] * (MAX_ENTRIES + 1)),
+            ("histogram", [MAX_NUMBER], [MAX_NUMBER + 1]),
+            ("columns", ["x" * MAX_TEXT], ["x" * (MAX_TEXT + 1)]),
+            ("spearman", dict.fromkeys(map(str, range(MAX_ENTRIES))), dict.fromkeys(map(str, range(MAX_ENTRIES + 1)))),
+            ("spearman", {"x" * MAX_TEXT: None}, {"x" * (MAX_TEXT + 1): None}),
+        ):
+            with self.subTest(name):
+                self.assertEqual(refusal(answer_of(FRAME, predictions={**stats, name: at_most}), csv_of(FRAME)), "")
+                self.assertIn("fields", refusal(answer_of(FRAME, predictions={**stats, name: too_much}), csv_of(FRAME)))
+
+    def test_values_that_no_child_sends_are_refused(self) -> None:
+        shape = {"rows": 3, "columns": 42}
+        for name, value in {"parameters": 3, "data": {"live_features": shape, "train": shape}}.items():
+            with self.subTest(name):
+                self.assertIn("fields", refusal(answer_of(FRAME, **{name: value}), csv_of(FRAME)))
+
+    def test_answer_of_any_shape_raises_nothing_else(self) -> None:
         values: list[Any] = [None, [], {}, "x", 1, 1e400, {"rows": []}, [{}], [[[]]]]
         names = ("predictions", "failures", "fault", "exception", "data", "warnings", "parameters")
         for name in names:
@@ -102,19 +180,23 @@ class ForgedAnswerTest(unittest.TestCase):
     def test_unknown_missing_and_contradictory_fields_are_refused(self) -> None:
         self.assertIn("fields", refusal(answer_of(FRAME, extra=1), csv_of(FRAME)))
         self.assertIn("without predictions", refusal({}, b""))
-        self.assertIn("along with", refusal(answer_of(FRAME, failures=[FINDING]), csv_of(FRAME)))
-        self.assertIn("fields", refusal(answer_of(FRAME, notices=["x"] * (MAX_ENTRIES + 1)), csv_of(FRAME)))
+        self.assertIn("along with", refusal(answer_of(FRAME, failures=[PROBLEM]), csv_of(FRAME)))
+        self.assertIn("fields", refusal({"fault": {"code": "timeout", "message": "x"}}, b""))
+        self.assertIn("fields", refusal({"fault": {**PROBLEM, "extra": "x"}}, b""))
 
-    def test_failure_that_is_said_to_be_ours_is_refused(self) -> None:
+    def test_failure_that_claims_to_be_ours_is_refused(self) -> None:
         for code in ("internal_error", "upload_failed", "usage", "no_such_code"):
             with self.subTest(code):
                 fault = {"code": code, "message": "x", "hint": "y"}
                 self.assertIn("fields", refusal({"fault": fault}, b""))
                 self.assertIn("fields", refusal({"failures": [fault]}, b""))
+                self.assertIn("fields", refusal(answer_of(FRAME, warnings=[fault]), csv_of(FRAME)))
+        dataset = {"code": "unreadable_dataset", "message": "x", "hint": "y"}
+        self.assertIn("fields", refusal({"failures": [dataset]}, b""))
 
 
 class ForgedCsvTest(unittest.TestCase):
-    def test_csv_that_is_none_is_refused(self) -> None:
+    def test_csv_that_is_not_one_is_refused(self) -> None:
         good = csv_of(FRAME)
         for name, csv in {
             "nothing": b"",
@@ -132,7 +214,7 @@ class ForgedCsvTest(unittest.TestCase):
             with self.subTest(name):
                 self.assertTrue(refusal(answer_of(FRAME), csv).startswith("a CSV"))
 
-    def test_prediction_that_is_no_number_from_0_to_1_is_refused(self) -> None:
+    def test_prediction_that_is_not_a_number_from_0_to_1_is_refused(self) -> None:
         for text in ("nan", "inf", "-0.1", "1.0001", "0_1", "١", "", "=1", "0x1", "1e", "True", "0.5 ", "9" * 60):
             with self.subTest(text):
                 csv = csv_of(FRAME).replace(b"0.25", text.encode())
@@ -141,7 +223,7 @@ class ForgedCsvTest(unittest.TestCase):
     def test_numbers_that_are_not_those_of_the_csv_are_refused(self) -> None:
         for name, value in {"rows": 2, "columns": ["a", "b", "c"]}.items():
             with self.subTest(name):
-                described = {**checks.describe(FRAME, None), name: value}
+                described = {**vars(prediction_stats(FRAME, None)), name: value}
                 self.assertIn("a CSV", refusal(answer_of(FRAME, predictions=described), csv_of(FRAME)))
 
 
@@ -152,7 +234,7 @@ def paths(value: Any) -> list[tuple[Any, ...]]:
 
 
 def put(tree: Any, path: tuple[Any, ...], value: Any) -> bool:
-    """Replace what stands there; false if it is the same already."""
+    """Replace what is there; false if it is the same already."""
     for key in path[:-1]:
         tree = tree[key]
     before, tree[path[-1]] = tree[path[-1]], value
@@ -167,15 +249,18 @@ class FindingsTest(unittest.TestCase):
     )
 
     def test_findings_survive_the_way_to_the_parent(self) -> None:
-        message = self.findings.as_message()
-        self.assertTrue(are_findings(message))
-        self.assertEqual(self.findings, Findings.from_message(message))
+        message = json.loads(json.dumps(self.findings.as_message()))
+        self.assertEqual(self.findings, read_findings(message))
 
     def test_findings_without_what_could_not_be_read_pass(self) -> None:
         unread = {"protocol": None, "parameters": None, "is_callable": None}
-        self.assertTrue(are_findings({**self.findings.as_message(), **unread}))
+        self.assertIsNone(read_findings({**self.findings.as_message(), **unread}).protocol)
 
-    def test_findings_of_another_form_do_not_pass(self) -> None:
+    def refuse(self, message: dict[str, Any]) -> None:
+        with self.assertRaisesRegex(ProtocolError, "findings whose fields are not those of findings"):
+            read_findings(message)
+
+    def test_findings_of_another_form_are_refused(self) -> None:
         message = self.findings.as_message()
         wrong: dict[str, Any] = {
             "file_bytes": -1,
@@ -191,14 +276,14 @@ class FindingsTest(unittest.TestCase):
         }
         for name, value in wrong.items():
             with self.subTest(name):
-                self.assertFalse(are_findings({**message, name: value}))
+                self.refuse({**message, name: value})
         statuses: list[Any] = ["gone", [], None]
         for status in statuses:
             with self.subTest(status=status):
-                self.assertFalse(are_findings({**message, "modules": [{**message["modules"][0], "status": status}]}))
+                self.refuse({**message, "modules": [{**message["modules"][0], "status": status}]})
         for name in message:
             with self.subTest(missing=name):
-                self.assertFalse(are_findings({key: value for key, value in message.items() if key != name}))
+                self.refuse({key: value for key, value in message.items() if key != name})
 
 
 if __name__ == "__main__":
