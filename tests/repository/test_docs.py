@@ -7,11 +7,13 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
-from numerai_predict.cli import arguments
-from tests.fault_table import README, with_table
+from numerai_predict.cli import arguments, presign
+from numerai_predict.inspection import bytecode
+from tests import fault_table
 from tests.harness import ROOT, VERSIONS
 from tests.repository.test_makefile import TAGS, TARGETS
 
+README, DOCS = ROOT / "README.md", ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tests/*/README.md")])
 # What a path in a page may begin with; others are a user's own.
 ROOMS = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in (".git", ".venv", "build")}
@@ -114,19 +116,12 @@ def flags_of_predict(words: list[str]) -> list[str] | None:
 
 
 class ReadmeTest(unittest.TestCase):
-    def test_table_of_faults_is_that_of_the_code(self) -> None:
-        self.assertEqual(with_table(text(README)), text(README), "make format writes it")
+    def test_it_has_120_to_170_lines(self) -> None:
+        self.assertIn(len(text(README).splitlines()), range(120, 171))
 
-    def test_table_of_flags_has_all_of_them_with_their_defaults(self) -> None:
-        rows = re.findall(r"^\| (`--.+?) \| (.+?) \|", text(README), re.MULTILINE)
-        told = {flag: default for flags, default in rows for flag in re.findall(r"--\w+", flags)}
-        shown = {None: "none", False: "off", True: "off", 4 << 30: "`4GiB`", 600.0: "`600`"}
-        expected = {}
-        for action in arguments.build_parser()._actions:
-            if action.dest != "help":
-                default = shown.get(action.default, f"`{action.default}`")
-                expected[f"--{action.dest}"] = "required" if action.required else default
-        self.assertEqual(expected, told)
+    def test_every_page_of_docs_is_in_its_map(self) -> None:
+        for page in sorted(DOCS.glob("*.md")):
+            self.assertIn(f"| [docs/{page.name}](docs/{page.name}) |", text(README))
 
     def test_images_are_named_from_the_oldest_to_the_newest(self) -> None:
         self.assertIn(f"`ghcr.io/numerai/numerai_predict_py_{TAGS[0]}` to `…_{TAGS[-1]}`", text(README))
@@ -136,3 +131,47 @@ class ReadmeTest(unittest.TestCase):
         self.assertTrue(examples)
         for example in examples:
             self.assertIn(f"| `{example}` |", text(README))
+
+
+class DocsTest(unittest.TestCase):
+    def test_table_of_faults_is_that_of_the_code(self) -> None:
+        page = text(fault_table.PAGE)
+        self.assertEqual(fault_table.with_table(page), page, "make format writes it")
+
+    def test_table_of_flags_has_all_of_them_with_their_defaults(self) -> None:
+        rows = re.findall(r"^\| (`--.+?) \| (.+?) \|", text(DOCS / "command-line.md"), re.MULTILINE)
+        listed = {flag: default for flags, default in rows for flag in re.findall(r"--\w+", flags)}
+        shown = {None: "none", False: "off", True: "off", 4 << 30: "`4GiB`", 600.0: "`600`"}
+        expected = {}
+        for action in arguments.build_parser()._actions:
+            if action.dest != "help":
+                default = shown.get(action.default, f"`{action.default}`")
+                expected[f"--{action.dest}"] = "required" if action.required else default
+        self.assertEqual(expected, listed)
+
+    def test_table_of_presign_has_all_its_flags_with_their_defaults(self) -> None:
+        rows = re.findall(r"^\| `--(\w+)` \| (.+?) \|", text(DOCS / "presigned-urls.md"), re.MULTILINE)
+        shown = {None: "boto3's", 64 << 20: "`64MiB`", 3600: "`3600`"}
+        expected = {
+            action.dest: "required" if action.required else shown[action.default]
+            for action in presign.build_parser()._actions
+            if action.dest != "help"
+        }
+        self.assertEqual(expected, dict(rows))
+
+    def test_inspection_names_the_oldest_and_the_newest_python_that_it_knows(self) -> None:
+        named = re.findall(r"(3\.\d+) to (3\.\d+)", text(DOCS / "inspection.md"))
+        self.assertEqual([(bytecode.VERSIONS[0], bytecode.VERSIONS[-1])], named)
+
+    def test_every_schedule_is_listed(self) -> None:
+        schedules = sorted(path.name for path in ROOT.glob("examples/schedules/*"))
+        self.assertTrue(schedules)
+        rows = "".join(re.findall(r"^\| `.+?\|", text(DOCS / "schedules.md"), re.MULTILINE))
+        for name in schedules:
+            self.assertIn(f"`{name}`", rows)
+
+    def test_architecture_has_every_room(self) -> None:
+        rooms = {path.parent.name for path in ROOT.glob("numerai_predict/*/__init__.py")}
+        self.assertLess({"cli", "sandbox"}, rooms)
+        listed = re.findall(r"^\| `(\w+)` \|", text(DOCS / "architecture.md"), re.MULTILINE)
+        self.assertCountEqual(rooms, listed)
