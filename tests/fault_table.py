@@ -1,9 +1,9 @@
-"""The README's table of everything that can go wrong. `make format` writes it, a test holds the README to it."""
+"""The table of everything that can go wrong, in docs/faults.md. `make format` writes it, a test compares the two."""
 
 from numerai_predict.faults import Code
 from tests.harness import ROOT
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs/faults.md"
 BEGIN, END = "<!-- Of numerai_predict/faults.py, by make format. -->\n", "<!-- end -->\n"
 
 
@@ -21,4 +21,4 @@ def with_table(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text()))
+    PAGE.write_text(with_table(PAGE.read_text()))

@@ -1,4 +1,4 @@
-"""What becomes of every model in broken_models/: one row for each, by the name of its file.
+"""The outcome of every model in broken_models/: one row for each, by the name of its file.
 
 Needs nothing but Python: the tests of the images read it on a host that has no pandas.
 """
@@ -68,7 +68,7 @@ FAULTS = {
     "returns_booleans": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"'prediction'.*'(True|False)'"),
     "returns_complex_numbers": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"'prediction'.*j\)'"),
     "returns_dates": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"'prediction'.*'2026-01-01"),
-    "returns_ids_as_a_column": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"first column, 'id'", r"ids belong into the index"),
+    "returns_ids_as_a_column": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"first column, 'id'", r"ids belong in the index"),
     "returns_era_first": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"first column, 'era'"),
     "returns_a_huge_csv": Fault(Code.BAD_HANDOVER, r"\d [kMG]i?B|\d bytes"),
     # How it ends
@@ -228,7 +228,7 @@ DELIVERED = {
     "was_fitted_by_an_older_scikit_learn": Delivered(r"InconsistentVersionWarning.*1\.2\.2"),
 }
 
-# Models that try what they may not, or take down what they can: the promises of "What your model can and cannot do".
+# Models that try what they may not, or take down what they can: the promises of docs/confinement.md.
 # One that attacks tries everything, raises AssertionError with what got through, and predicts properly if nothing did.
 CONFINED: dict[str, Fault | Delivered] = {
     # Network

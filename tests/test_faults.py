@@ -1,7 +1,9 @@
 """faults.py: every way to fail has a code, an owner, a meaning and a hint."""
 
+import re
 import unittest
 
+from numerai_predict import faults
 from numerai_predict.faults import Blame, Code, Fault
 
 
@@ -32,6 +34,10 @@ class CodeTest(unittest.TestCase):
             {blame: blame.status for blame in Blame},
             {Blame.MODEL: "failed", Blame.USAGE: "error", Blame.RUNTIME: "error"},
         )
+
+    def test_table_at_the_top_of_the_module_has_every_blame_with_its_statuses(self) -> None:
+        rows = re.findall(r"^(\d) +(\w+) +([A-Z]+) ", faults.__doc__ or "", re.MULTILINE)
+        self.assertEqual([(str(blame.exit_status), blame.status, blame.name) for blame in Blame], rows)
 
     def test_blame_of_what_can_go_wrong_outside_the_model_is_not_the_model(self) -> None:
         ours = {
