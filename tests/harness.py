@@ -89,7 +89,7 @@ class PredictTestCase(unittest.TestCase):
         return path
 
 
-def by_value(model: Any) -> bytes:
+def by_value(model: Any, protocol: int | None = None) -> bytes:
     """`model` as cloudpickle writes it from a user's script: what its module defines is carried inside."""
     # The registry is one for all threads, and modules of tests that stay in it change how other tests pickle.
     with _REGISTRY:
@@ -98,7 +98,7 @@ def by_value(model: Any) -> bytes:
         for module in modules:
             cloudpickle.register_pickle_by_value(module)
         try:
-            return bytes(cloudpickle.dumps(model))
+            return bytes(cloudpickle.dumps(model, protocol))
         finally:
             for module in modules:
                 cloudpickle.unregister_pickle_by_value(module)

@@ -34,6 +34,7 @@ SLOW = (
     "tests.end_to_end.test_generate_pkl.NotebookTest",
     "tests.cli.test_presign",
     "tests.transfer.test_s3_servers",
+    "tests.end_to_end.test_generate_pkl.CheckTest",
     "tests.end_to_end.test_generate_pkl.SampleModelTest",
     "tests.sandbox.test_supervisor",
     "tests.end_to_end.test_broken_models.StrangeModels",
@@ -55,6 +56,7 @@ ONCE = (
     "tests.transfer.test_s3_servers",
     "tests.cli.test_presign",
     "tests.end_to_end.test_generate_pkl.NotebookTest",
+    "tests.end_to_end.test_generate_pkl.CheckTest",
     "tests.end_to_end.test_generate_pkl.CommandLineTest",
 )
 
@@ -83,7 +85,9 @@ def batches(kind: str) -> list[tuple[str, ...]]:
 
 def modules() -> list[str]:
     """Every module of tests; those of the images, which are no package, have commands of their own."""
-    found = [path.relative_to(ROOT) for path in ROOT.glob("tests/**/test_*.py") if (path.parent / "__init__.py").exists()]
+    found = [
+        path.relative_to(ROOT) for path in ROOT.glob("tests/**/test_*.py") if (path.parent / "__init__.py").exists()
+    ]
     return sorted(".".join(path.with_suffix("").parts) for path in found)
 
 
@@ -110,7 +114,8 @@ def run(names: tuple[str, ...]) -> Ended:
     )
     output = done.stdout.decode(errors="replace")
     tests, skipped = (
-        sum(map(int, re.findall(pattern, output, re.MULTILINE))) for pattern in (r"^Ran (\d+) tests?", r"\bskipped=(\d+)")
+        sum(map(int, re.findall(pattern, output, re.MULTILINE)))
+        for pattern in (r"^Ran (\d+) tests?", r"\bskipped=(\d+)")
     )
     return Ended(names, done.returncode != 0, output, time.monotonic() - began, tests, skipped)
 
@@ -118,7 +123,9 @@ def run(names: tuple[str, ...]) -> Ended:
 def show(ended: Ended) -> None:
     if ended.failed:
         print(ended.output)
-    names = ended.names[0] if len(ended.names) == 1 else f"{ended.names[0].rpartition('.')[0]}: {len(ended.names)} modules"
+    names = (
+        ended.names[0] if len(ended.names) == 1 else f"{ended.names[0].rpartition('.')[0]}: {len(ended.names)} modules"
+    )
     print(f"{'FAILED' if ended.failed else 'ok':8}{ended.seconds:6.1f} s  {ended.tests:4} tests  {names}", flush=True)
 
 
