@@ -44,7 +44,6 @@ SLOW = (
     "tests.repository.test_schedules",
     "tests.repository.test_makefile",
     "tests.repository.test_bench",
-    "tests.transfer.test_upload",
     "tests.end_to_end.test_broken_models.Table",
     "tests.end_to_end.test_generate_pkl.CommandLineTest",
 )
@@ -129,6 +128,12 @@ def show(ended: Ended) -> None:
     print(f"{'FAILED' if ended.failed else 'ok':8}{ended.seconds:6.1f} s  {ended.tests:4} tests  {names}", flush=True)
 
 
+def failures(ended: Ended) -> list[str]:
+    """The tests that failed, as unittest names them; where it could not, all names of the process."""
+    found = re.findall(r"^(?:FAIL|ERROR): .*", ended.output, re.MULTILINE)
+    return list(dict.fromkeys(found)) or [f"FAILED: {' '.join(ended.names)}"]
+
+
 def main() -> int:
     """Run the kind that the command line names and return the exit status: 1 if a test failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,10 +145,10 @@ def main() -> int:
         for future in as_completed([pool.submit(run, names) for names in batches(kind)]):
             ended.append(future.result())
             show(ended[-1])
-    failed = [name for one in ended if one.failed for name in one.names]
+    failed = [line for one in ended if one.failed for line in failures(one)]
     tests, skipped = sum(one.tests for one in ended), sum(one.skipped for one in ended)
     print(f"\nRan {tests} tests in {time.monotonic() - began:.0f} s, {skipped} skipped")
-    print(f"FAILED: {' '.join(failed)}" if failed else "OK")
+    print("\n".join(failed) or "OK")
     return 1 if failed else 0
 
 
