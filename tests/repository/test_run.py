@@ -26,12 +26,15 @@ def tests_of(kind: str) -> Counter[str]:
 
 
 class KindsTest(unittest.TestCase):
+    def check_same(self, expected: Counter[str], found: Counter[str]) -> None:
+        self.assertEqual((Counter(), Counter()), (expected - found, found - expected), "not run, run too often")
+
     def test_all_is_every_test_that_unittest_discovers_once(self) -> None:
-        found = unittest.TestLoader().discover(str(ROOT / "tests"), top_level_dir=str(ROOT))
-        self.assertEqual(Counter(ids(found)), tests_of("all"))
+        discovered = unittest.TestLoader().discover(str(ROOT / "tests"), top_level_dir=str(ROOT))
+        self.check_same(Counter(ids(discovered)), tests_of("all"))
 
     def test_unit_and_once_are_all(self) -> None:
-        self.assertEqual(tests_of("all"), tests_of("unit") + tests_of("once"))
+        self.check_same(tests_of("all"), tests_of("unit") + tests_of("once"))
 
     def test_what_is_about_the_repository_is_no_unit_test(self) -> None:
         self.assertFalse([name for name in tests_of("unit") if name.startswith("tests.repository.")])
