@@ -11,7 +11,6 @@ WORKFLOWS := $(wildcard .github/workflows/* examples/schedules/*.yml)
 ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*))
 DOCKERFILES := $(wildcard py3.*/Dockerfile shell/Dockerfile .ci/base/Dockerfile)
 SCRIPTS := $(shell grep -sl '^\#!.*sh$$' .ci/* examples/schedules/*)
-UNIT_TESTS := -m unittest discover --start-directory tests --top-level-directory .
 
 VERSIONS := $(patsubst py%,%,$(sort $(wildcard py3.*)))
 TAGS := $(subst .,_,$(VERSIONS))
@@ -26,7 +25,7 @@ GIT_REF := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/de
 BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help versions demo check lint format bench delivery bench_images build build_shell test test_predict push_latest \
+.PHONY: help versions demo check test_fast test_unit test_once lint types format bench delivery bench_images build build_shell test test_predict push_latest \
   push_stable push_shell promote engine \
   $(foreach verb,build test push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
@@ -45,13 +44,27 @@ demo: $(VENV)/predict.done ## run the sample model on the sample data and show t
 	  --dataset tests/data/live.parquet --benchmarks tests/data/live_benchmark_models.parquet \
 	  --output_dir build/demo --report build/demo/report.json
 
-check: lint ## lint, check types and run the unit tests
-	$(CHECK)/python $(UNIT_TESTS)
+# What tests/run.py runs: test_fast is for while you write; of CI's Pythons one runs check, the others types and
+# test_unit.
+check: lint ## lint, check types and run all unit tests
+	$(CHECK)/python -m tests.run all
 
-lint: $(VENV)/check.done ## check code, types, workflows, Dockerfiles and scripts; changes no file
+test_fast: $(VENV)/check.done ## run the quick unit tests, in less than a minute
+	$(CHECK)/python -m tests.run fast
+
+test_unit: $(VENV)/check.done ## run the unit tests that may differ from Python to Python
+	$(CHECK)/python -m tests.run unit
+
+test_once: $(VENV)/check.done ## run the other unit tests: the repository, the network, S3, notebooks
+	$(CHECK)/python -m tests.run once
+
+types: $(VENV)/check.done ## check types
+	$(CHECK)/mypy
+
+lint: types ## check code, types, imports, workflows, Dockerfiles and scripts; changes no file
 	$(CHECK)/ruff check .
 	$(CHECK)/ruff format --check .
-	$(CHECK)/mypy
+	$(CHECK)/lint-imports --no-logo
 	$(CHECK)/zizmor --offline --quiet $(WORKFLOWS) .github/actions/*/action.yaml .github/dependabot.yml
 	$(SCHEMA).github-workflows $(WORKFLOWS)
 	$(SCHEMA).github-actions .github/actions/*/action.yaml
@@ -85,8 +98,8 @@ build_shell: engine ## build the container of the unit tests
 
 test: test_predict $(TAGS:%=test_%) ## run the unit tests in their container, and test every image
 
-test_predict: build_shell ## run the unit tests in the shell container
-	$(DOCKER) run --rm --volume "$(CURDIR):$(CURDIR):ro" --workdir "$(CURDIR)" $(SHELL_IMAGE):latest $(UNIT_TESTS)
+test_predict: build_shell ## run what test_unit runs in the shell container
+	$(DOCKER) run --rm --volume "$(CURDIR):$(CURDIR):ro" --workdir "$(CURDIR)" $(SHELL_IMAGE):latest -m tests.run unit
 
 $(TAGS:%=test_%): test_%: build_% ## build the image of one version, run both sample models in it, test it
 	DOCKER=$(DOCKER) PLATFORM=$(PLATFORM) IMAGE=$(IMAGE)_$*:latest VERSION=$(subst _,.,$*) \

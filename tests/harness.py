@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ VERSIONS = [f"3.{minor}" for minor in sorted(int(folder.suffix[1:]) for folder i
 PYTHON_TAG = f"{sys.version_info.major}_{sys.version_info.minor}"
 MODEL = TESTS / f"models/model_{PYTHON_TAG}.pkl"
 LEGACY_MODEL = TESTS / f"models/model_{PYTHON_TAG}_legacy.pkl"
+_REGISTRY = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,19 @@ class PredictTestCase(unittest.TestCase):
         return path
 
 
-def by_value(model: Any) -> bytes:
+def by_value(model: Any, protocol: int | None = None) -> bytes:
     """`model` as cloudpickle writes it from a user's script: what its module defines is carried inside."""
-    for name in list(sys.modules):
-        if name.startswith(("tests.", "broken_model_")):
-            # They stay registered: other threads may be pickling at the same time.
-            cloudpickle.register_pickle_by_value(sys.modules[name])
-    return bytes(cloudpickle.dumps(model))
+    # The registry is one for all threads, and modules of tests that stay in it change how other tests pickle.
+    with _REGISTRY:
+        names = [name for name in list(sys.modules) if name.startswith(("tests.", "broken_model_"))]
+        modules = [sys.modules[name] for name in names if name not in cloudpickle.list_registry_pickle_by_value()]
+        for module in modules:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            return bytes(cloudpickle.dumps(model, protocol))
+        finally:
+            for module in modules:
+                cloudpickle.unregister_pickle_by_value(module)
 
 
 def load_source(path: Path) -> ModuleType:

@@ -10,11 +10,10 @@ import re
 import secrets
 import time
 import unittest
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import ClassVar
 
 from numerai_predict.faults import Code
 from tests.harness import ROOT, TESTS, PredictTestCase, Run, by_value, command_lines, load_source
@@ -31,7 +30,7 @@ PATTERN = re.compile("".join(f"[{character}]" for character in SECRET).encode())
 SECRETS = {"AWS_SECRET_ACCESS_KEY": f"{SECRET}-aws", "NUMERAI_SECRET_KEY": f"{SECRET}-numerai"}
 LONGEST_LOG = 12_000_000
 PATIENCE_S = 2
-OURS = re.compile(re.escape(f"{ROOT}/") + r"(predict\.py|numerai_predict/[\w/]+\.py)\", line")
+OURS = re.compile(rf'File "{re.escape(str(ROOT))}/+(predict|numerai_predict/[^"]+)\.py", line')
 # A process that dies or hangs shows its own log in place of an exception's traceback.
 LOG_AS_TRACE = (Code.MODEL_CRASHED, Code.TIMEOUT)
 
@@ -62,6 +61,17 @@ def commit(name: str, flags: tuple[str, ...] = (), file: str = "model.pkl", **se
         case.doCleanups()
 
 
+@cache
+def result_of(name: str, strict: bool = False) -> Result:
+    """The one run that all tests of a model look at, with the flags and the file name of its row."""
+    row = {**FAULTS, **WARNINGS, **DELIVERED, **CONFINED}[name]
+    if isinstance(row, Fault):
+        return commit(name, row.flags, row.file)
+    if isinstance(row, Delivered):
+        return commit(name, row.flags)
+    return commit(name, ("--strict",) if strict else ())
+
+
 def make(source: Path, path: Path, **settings: object) -> None:
     """Write the model that `source` describes to `path`."""
     module = load_source(source)
@@ -89,20 +99,7 @@ def living_in(folder: Path) -> Iterator[str]:
 
 
 class BrokenModels(unittest.TestCase):
-    """One run of every broken model, several at a time; the tests look at the results."""
-
-    results: ClassVar[dict[str, Future[Result]]] = {}
-    strict: ClassVar[dict[str, Future[Result]]] = {}
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            faults = {name: row for name, row in {**FAULTS, **CONFINED}.items() if isinstance(row, Fault)}
-            delivered = {name: row for name, row in {**DELIVERED, **CONFINED}.items() if isinstance(row, Delivered)}
-            cls.results = {name: pool.submit(commit, name, row.flags, row.file) for name, row in faults.items()}
-            cls.results.update({name: pool.submit(commit, name, row.flags) for name, row in delivered.items()})
-            cls.results.update({name: pool.submit(commit, name) for name in WARNINGS})
-            cls.strict = {name: pool.submit(commit, name, ("--strict",)) for name in WARNINGS}
+    """What must be so after a run. A model runs when the first test asks for it, so that one can be tried alone."""
 
     def check_fault(self, result: Result, expected: Fault) -> None:
         code, run = expected.code, result.run
@@ -115,8 +112,9 @@ class BrokenModels(unittest.TestCase):
         self.assertRegex(fault["hint"], expected.hint)
         self.assertRegex(run.stderr, expected.log)
         self.check_last_words(run)
+        self.assertNotRegex(fault["trace"], OURS)
         if code not in LOG_AS_TRACE:
-            self.check_no_frames_of_ours(run)
+            self.assertNotIn("Traceback", run.stderr)
 
     def check_nothing_left(self, result: Result) -> None:
         """No process, no temporary file, and a log that a person can still read."""
@@ -130,10 +128,6 @@ class BrokenModels(unittest.TestCase):
         _, words, after = run.stderr.rpartition(said.encode(errors="backslashreplace").decode())
         self.assertTrue(words, run.stderr)
         self.assertRegex(after, r"\A  Reproduce it with: docker run -i --rm .* --debug --model \S+[^\n]*\n\Z")
-
-    def check_no_frames_of_ours(self, run: Run) -> None:
-        self.assertNotRegex(run.report["fault"]["trace"], OURS)
-        self.assertNotIn("Traceback", run.stderr)
 
     def check_warned(self, result: Result, expected: Warned) -> None:
         run = result.run
@@ -155,27 +149,41 @@ class BrokenModels(unittest.TestCase):
         self.check_nothing_left(result)
         self.assertRegex(run.stderr, expected.log)
 
-    def test_crash_shows_no_frames_of_ours(self) -> None:
-        self.assertNotRegex(
-            self.results["segfaults"].result().run.report["fault"]["trace"], r"predict\.py\", line \d+ in run_model"
-        )
 
-    def test_crash_shows_the_line_of_the_model(self) -> None:
-        self.assertRegex(
-            self.results["segfaults"].result().run.report["fault"]["trace"], r"segfaults\.py\", line 9 in predict"
-        )
+class FaultyModels(BrokenModels):
+    """A test for each row of FAULTS."""
 
     def test_timeout_shows_the_line_of_the_model(self) -> None:
-        self.assertRegex(self.results["sleeps_forever"].result().run.report["fault"]["trace"], r"sleeps_forever\.py")
+        self.assertRegex(result_of("sleeps_forever").run.report["fault"]["trace"], r"sleeps_forever\.py")
+
+
+class DoubtfulModels(BrokenModels):
+    """Two tests for each row of WARNINGS."""
+
+
+class StrangeModels(BrokenModels):
+    """A test for each row of DELIVERED."""
+
+
+class ConfinedModels(BrokenModels):
+    """A test for each row of CONFINED."""
+
+    def test_crash_shows_no_frames_of_ours(self) -> None:
+        trace = result_of("segfaults").run.report["fault"]["trace"]
+        self.assertRegex(trace, r"(?m)^Current thread ")
+        self.assertNotRegex(trace, OURS)
+
+    def test_crash_shows_the_line_of_the_model(self) -> None:
+        self.assertRegex(result_of("segfaults").run.report["fault"]["trace"], r"segfaults\.py\", line 9 in predict")
 
     def test_grandchild_and_daemons_do_not_outlive_the_run(self) -> None:
         for name in ("leaves_a_grandchild", "leaves_a_daemon", "leaves_a_daemon_and_hangs", "kills_all_processes"):
-            self.results[name].result()
+            result_of(name)
         sleeping = [words for words in command_lines() if words[:1] == ["sleep"] and words[1].startswith("9876")]
         self.assertEqual([], sleeping)
 
     def test_report_says_which_promises_hold_here(self) -> None:
-        confinement = self.results["dials_out"].result().run.report["runtime"]["confinement"]
+        confinement = result_of("dials_out").run.report["runtime"]["confinement"]
         broken = {entry["promise"] for entry in confinement["broken"]}
         self.assertEqual(PROMISES, {*confinement["kept"], *broken})
         # On a machine with other programs the model is the same user as they are, and can read their environment. Root
@@ -221,37 +229,44 @@ Test = Callable[[BrokenModels], None]
 
 
 def fails(name: str, row: Fault) -> Test:
-    return lambda case: case.check_fault(case.results[name].result(), row)
+    return lambda case: case.check_fault(result_of(name), row)
 
 
 def warns(name: str, row: Warned) -> Test:
-    return lambda case: case.check_warned(case.results[name].result(), row)
+    return lambda case: case.check_warned(result_of(name), row)
 
 
 def fails_if_strict(name: str, row: Warned) -> Test:
-    return lambda case: case.check_fault(case.strict[name].result(), Fault(row.code, row.says))
+    return lambda case: case.check_fault(result_of(name, strict=True), Fault(row.code, row.says))
 
 
 def delivers(name: str, row: Delivered) -> Test:
-    return lambda case: case.check_delivered(case.results[name].result(), row)
+    return lambda case: case.check_delivered(result_of(name), row)
 
 
-def add_tests() -> None:
-    """Give BrokenModels one test for each row, two for a warning."""
-    tests: dict[str, Test] = {}
-    for name, row in {**FAULTS, **DELIVERED, **CONFINED}.items():
-        if isinstance(row, Fault):
-            tests[f"{name}_fails_with_{row.code.label}"] = fails(name, row)
-        else:
-            tests[f"{name}_delivers_predictions"] = delivers(name, row)
-    for name, warned in WARNINGS.items():
-        tests[f"{name}_warns_of_{warned.code.label}"] = warns(name, warned)
-        tests[f"{name}_fails_with_{warned.code.label}_if_strict"] = fails_if_strict(name, warned)
-    for title, test in tests.items():
-        setattr(BrokenModels, f"test_{title}", test)
+def tests_of(name: str, row: Fault | Warned | Delivered) -> dict[str, Test]:
+    """The tests of a row, by name."""
+    if isinstance(row, Fault):
+        return {f"test_{name}_fails_with_{row.code.label}": fails(name, row)}
+    if isinstance(row, Delivered):
+        return {f"test_{name}_delivers_predictions": delivers(name, row)}
+    return {
+        f"test_{name}_warns_of_{row.code.label}": warns(name, row),
+        f"test_{name}_fails_with_{row.code.label}_if_strict": fails_if_strict(name, row),
+    }
 
 
-add_tests()
+def add_tests(case: type[BrokenModels], table: Mapping[str, Fault | Warned | Delivered]) -> None:
+    """Give the class the tests of all rows."""
+    for name, row in table.items():
+        for title, test in tests_of(name, row).items():
+            setattr(case, title, test)
+
+
+add_tests(FaultyModels, FAULTS)
+add_tests(DoubtfulModels, WARNINGS)
+add_tests(StrangeModels, DELIVERED)
+add_tests(ConfinedModels, CONFINED)
 
 if __name__ == "__main__":
     unittest.main()

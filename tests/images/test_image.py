@@ -72,6 +72,16 @@ print(pd.read_pickle(model)(*frames).to_csv(), end="")
         self.assertEqual(651, len(csv.splitlines()))
         self.assertEqual(self.expected[LEGACY_MODEL], csv)
 
+    def test_commands_of_the_package_run_and_inspect_the_model(self) -> None:
+        package = ("--entrypoint", "python")
+        looked = self.run_image(package, "-m", "numerai_predict", "inspect", "--model", MODEL)
+        self.assertEqual(0, looked.returncode, looked.stderr)
+        output = ("--output_dir", self.folder)
+        done = self.run_image(package, "-m", "numerai_predict", "run", "--model", MODEL, *SAMPLE, *output)
+        self.assertEqual(0, done.returncode, done.stderr)
+        (csv,) = self.folder.glob("live_predictions-*.csv")
+        self.assertEqual(self.expected[MODEL], csv.read_text())
+
     def test_model_in_a_read_only_container_writes_what_it_returns(self) -> None:
         self.assertEqual(self.expected[MODEL], self.predict("--read-only", "--tmpfs", "/tmp"))
 
@@ -133,7 +143,7 @@ class DeliveryTest(ImageTestCase):
             environment = (f"AWS_ACCESS_KEY_ID={KEYS[0]}", f"AWS_SECRET_ACCESS_KEY={KEYS[1]}")
             done = docker(
                 *("run", "--rm", *(word for entry in environment for word in ("--env", entry))),
-                *("--entrypoint", "python", IMAGE, "-m", "numerai_predict.cli.presign", *server, *keys),
+                *("--entrypoint", "python", IMAGE, "-m", "numerai_predict", "presign", *server, *keys),
             )
             self.assertEqual(0, done.returncode, done.stderr)
             command = shlex.split(done.stdout.replace("\\\n", ""))

@@ -135,8 +135,7 @@ class StandinTest(unittest.TestCase):
 
     def test_function_is_rebuilt_with_code_and_defaults(self) -> None:
         for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
-            by_value(scale)
-            traces = trace_bytes(cloudpickle.dumps(scale, protocol))
+            traces = trace_bytes(by_value(scale, protocol))
             with self.subTest(protocol=protocol):
                 function = cast(Function, traces.top)
                 self.assertEqual((2, ("live_features", "factor")), (function.code.argcount, function.code.varnames[:2]))

@@ -326,13 +326,6 @@ def really_looked_up(content: bytes) -> set[tuple[str, str]] | None:
 
 
 class AgreementTest(InspectorTestCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        # Other tests have cloudpickle carry what test modules define.
-        if __name__ in cloudpickle.list_registry_pickle_by_value():
-            cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
-
     def check_agreement(self, content: bytes) -> None:
         looked_up = really_looked_up(content)
         assert looked_up is not None

@@ -9,8 +9,19 @@ from tests.harness import ROOT, VERSIONS
 
 TAGS = [version.replace(".", "_") for version in VERSIONS]
 TARGETS = {
-    *("help", "versions", "lint", "format", "check", "demo", "bench", "bench_images", "build", "build_shell"),
-    *("delivery", "test", "test_predict", "push_latest", "push_stable", "push_shell", "promote"),
+    *("help", "versions", "lint", "types", "format", "check", "demo", "bench", "bench_images", "build", "build_shell"),
+    *(
+        "delivery",
+        "test",
+        "test_fast",
+        "test_unit",
+        "test_once",
+        "test_predict",
+        "push_latest",
+        "push_stable",
+        "push_shell",
+        "promote",
+    ),
     *(f"{verb}_{tag}" for verb in ("build", "test", "push_latest", "push_stable", "promote") for tag in TAGS),
 }
 
