@@ -67,13 +67,18 @@ def notices(predictions: pd.DataFrame, live_ids: pd.Index, benchmarks: pd.DataFr
 
 
 def describe(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None) -> dict[str, Any]:
+    """Their statistics as plain data, for the answer."""
+    return asdict(prediction_stats(predictions, benchmarks))
+
+
+def prediction_stats(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None) -> PredictionStats:
     """The statistics of the first column, and its Spearman correlation with each benchmark model, on the ids that both
-    have: PredictionStats, as plain data.
+    have.
     """
     values = predictions.iloc[:, 0].astype("float64").set_axis(predictions.index.to_flat_index())
     counts, _ = np.histogram(values, bins=HISTOGRAM_BINS, range=(0.0, 1.0))
     deviation = values.std()
-    stats = PredictionStats(
+    return PredictionStats(
         rows=len(predictions),
         columns=[str(column) for column in predictions.columns],
         min=float(values.min()),
@@ -83,7 +88,6 @@ def describe(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None) -> dict
         histogram=counts.tolist(),
         spearman={} if benchmarks is None else _spearman(values, benchmarks),
     )
-    return asdict(stats)
 
 
 def _spearman(values: "pd.Series[float]", benchmarks: pd.DataFrame) -> dict[str, float | None]:

@@ -16,7 +16,7 @@ from numerai_predict.child.answer import Answer, Shape
 from numerai_predict.faults import Code, Fault
 from numerai_predict.report.run_report import RunReport, schema
 from numerai_predict.report.sections import LimitsPart, ModelSection, UsageSection
-from numerai_predict.sandbox.supervisor import PROMISES
+from numerai_predict.sandbox import PROMISES
 from tests.harness import LEGACY_MODEL, PredictTestCase
 
 FIELDS = ["schema", "status", "fault", "runtime", "model", "data", "predictions", "usage", "delivery"]

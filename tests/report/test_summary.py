@@ -34,18 +34,21 @@ IMAGE = f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}"
 
 
 class ExplainTest(unittest.TestCase):
-    fault = Fault(Code.TIMEOUT, "It took too long.", "Hurry.", "Traceback\n  somewhere\n\n")
+    def setUp(self) -> None:
+        self.report = RunReport()
+        self.report.note_fault(Fault(Code.TIMEOUT, "It took too long.", "Hurry.", "Traceback\n  somewhere\n\n"))
 
     def test_explain_without_trace_gives_status_code_cause_remedy_and_command(self) -> None:
         expected = "failed: timeout\n  It took too long.\n  Hint: Hurry.\n  Reproduce it with: docker run"
-        self.assertEqual(explain(self.fault, "docker run", with_trace=False), expected)
+        self.assertEqual(explain(self.report, "docker run", with_trace=False), expected)
 
     def test_explain_with_trace_begins_with_it(self) -> None:
-        plain = explain(self.fault, "docker run", with_trace=False)
-        self.assertEqual(explain(self.fault, "docker run", with_trace=True), f"Traceback\n  somewhere\n\n{plain}")
+        plain = explain(self.report, "docker run", with_trace=False)
+        self.assertEqual(explain(self.report, "docker run", with_trace=True), f"Traceback\n  somewhere\n\n{plain}")
 
     def test_explain_of_a_fault_without_trace_begins_with_its_status(self) -> None:
-        said = explain(Fault(Code.UPLOAD_FAILED, "No."), "docker run", with_trace=True)
+        self.report.note_fault(Fault(Code.UPLOAD_FAILED, "No."))
+        said = explain(self.report, "docker run", with_trace=True)
         self.assertTrue(said.startswith("error: upload_failed\n  No.\n"))
 
 
