@@ -104,10 +104,16 @@ class Supervisor:
         self._selector = self._resources.enter_context(selectors.DefaultSelector())
         self._listen_to(self._provider.fileno(), self._hand_over)
         with contextlib.ExitStack() as handed_over:
-            self._child = self._launcher.launch(self._birthplace(handed_over))
+            child = self._launcher.launch(self._birthplace(handed_over))
         self._clock = PhaseClock()
         self._next_look_at_disk = time.monotonic() + DISK_POLL_SECONDS
-        self._tree = ProcessTree(self._child.pid, self._group)
+        try:
+            self._tree = ProcessTree(child.pid, self._group)
+        except BaseException:
+            _send(child.pid, signal.SIGTERM)  # Its reaper ends all that is below it.
+            child.wait()
+            raise
+        self._child = child
 
     def _birthplace(self, handed_over: contextlib.ExitStack) -> Birthplace:
         """Where the program begins; its ends of the lines between us close with `handed_over`, ours in the end."""
