@@ -105,7 +105,7 @@ def _csv_refusal(csv_bytes: bytes, rows: int, columns: int) -> str:
     if not 0 <= header < MAX_HEADER_LINES or any(map(_is_prediction, numbers[:header])) or first_column < 0 or not rows:
         return f"a CSV of {len(numbers)} lines for {rows} predictions"
     wrong = sum(not _is_prediction(text) for text in numbers[header:])
-    return f"a CSV with {wrong} predictions that are no numbers from 0 to 1" if wrong else ""
+    return f"a CSV with {wrong} predictions that are not numbers from 0 to 1" if wrong else ""
 
 
 def _is_prediction(text: str) -> bool:
