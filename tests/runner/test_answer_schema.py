@@ -66,6 +66,11 @@ class GoodAnswerTest(unittest.TestCase):
     def test_fields_that_are_not_known_have_their_defaults(self) -> None:
         self.assertEqual(read_answer({"failures": [PROBLEM]}, b""), Answer(failures=[Problem(**PROBLEM)]))
 
+    def test_answer_that_needs_no_predictions_is_read_without(self) -> None:
+        self.assertEqual(read_answer({"hosts": []}, None), Answer())
+        with self.assertRaisesRegex(ProtocolError, "fields"):
+            read_answer({"hosts": [1]}, None)
+
     def test_whole_number_where_a_float_is_meant_is_read_as_a_float(self) -> None:
         stats = read_answer(answer_of(FRAME, predictions={**self.stats, "max": 1}), csv_of(FRAME)).predictions
         assert stats is not None
