@@ -170,6 +170,9 @@ class SchemaTest(unittest.TestCase):
         self.assertEqual(named["code"]["enum"], [code.label for code in Code])
         self.assertEqual(named["promise"]["enum"], list(PROMISES))
 
+    def test_schema_requires_every_section(self) -> None:
+        self.assertEqual(schema()["required"], FIELDS)
+
     def test_schema_names_every_status(self) -> None:
         statuses = {"success", *(code.blame.status for code in Code)}
         self.assertEqual(set(schema()["properties"]["status"]["enum"]), statuses)
@@ -239,15 +242,15 @@ class RealRunTest(PredictTestCase):
         self.predict(LEGACY_MODEL, "--inspect")
         self.check("success", self.file | self.found | self.expected, self.nothing, self.used)
 
-    def test_file_that_is_not_a_pickle_has_only_what_the_file_is(self) -> None:
+    def test_file_that_is_not_a_pickle_has_what_the_file_is_and_what_was_used(self) -> None:
         page = self.folder / "page.pkl"
         page.write_bytes(b"<html>")
         self.predict(page)
-        self.check("failed", self.file, self.nothing, self.nothing)
+        self.check("failed", self.file, self.nothing, self.used)
 
-    def test_model_that_is_not_there_has_only_its_path(self) -> None:
+    def test_model_that_is_not_there_has_its_path_and_what_was_used(self) -> None:
         self.predict("/nowhere/model.pkl")
-        self.check("error", frozenset({"path"}), self.nothing, self.nothing)
+        self.check("error", frozenset({"path"}), self.nothing, self.used)
 
     def test_wrong_command_line_has_nothing(self) -> None:
         self.predict(LEGACY_MODEL, "--time_limit", "-1")
