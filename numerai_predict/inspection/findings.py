@@ -71,10 +71,3 @@ class Findings:
     def as_message(self) -> dict[str, Any]:
         """Plain data for the way from the child to the parent."""
         return asdict(self)
-
-    @classmethod
-    def from_message(cls, message: dict[str, Any]) -> "Findings":
-        """The way back, of a message whose form has been checked."""
-        modules = [Module(**module) for module in message["modules"]]
-        differences = [Difference(**difference) for difference in message["differences"]]
-        return cls(**{**message, "modules": modules, "differences": differences})

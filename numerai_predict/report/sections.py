@@ -172,7 +172,7 @@ class DataSection:
         return cls(source, str(path), downloaded=str(path) != source)
 
     def as_json(self) -> dict[str, Any]:
-        """The section as plain data; rows and columns stand beside the rest."""
+        """The section as plain data; rows and columns are beside the rest."""
         fields = asdict(self)
         return {**fields, **shape} if (shape := fields.pop("shape")) else fields
 
@@ -194,7 +194,7 @@ class PredictionsSection:
         return cls(answer.predictions, answer.failures, answer.warnings, answer.notices)
 
     def as_json(self) -> dict[str, Any]:
-        """The section as plain data; the statistics stand beside the rest."""
+        """The section as plain data; the statistics are beside the rest."""
         fields = asdict(self)
         return {**(fields.pop("stats") or {}), **fields}
 

@@ -9,10 +9,10 @@ from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from numerai_predict.child.answer import Answer
+from numerai_predict.child import Answer
 from numerai_predict.faults import Blame, Code
-from numerai_predict.inspection.findings import Findings
-from numerai_predict.sandbox.channel import Message, ProtocolError
+from numerai_predict.inspection import Findings
+from numerai_predict.sandbox import Message, ProtocolError
 
 T = TypeVar("T")
 
@@ -30,8 +30,8 @@ NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
 
 
 def read_answer(message: Message, csv_bytes: bytes | None) -> Answer:
-    """The answer that this message and its CSV are; None if no predictions were asked for. Raises ProtocolError, whose
-    text completes "it sent …".
+    """The answer in the message, held against its CSV (None: no predictions were asked for). Raises ProtocolError,
+    whose text completes "it sent …".
 
     The model runs in the process that answers, so it can forge any of it: all that is promised is that what passes
     has the types that the rest of the runtime builds on, and that the CSV holds numbers from 0 to 1.
@@ -105,7 +105,7 @@ def _csv_refusal(csv_bytes: bytes, rows: int, columns: int) -> str:
     if not 0 <= header < MAX_HEADER_LINES or any(map(_is_prediction, numbers[:header])) or first_column < 0 or not rows:
         return f"a CSV of {len(numbers)} lines for {rows} predictions"
     wrong = sum(not _is_prediction(text) for text in numbers[header:])
-    return f"a CSV with {wrong} predictions that are no numbers from 0 to 1" if wrong else ""
+    return f"a CSV with {wrong} predictions that are not numbers from 0 to 1" if wrong else ""
 
 
 def _is_prediction(text: str) -> bool:

@@ -170,6 +170,9 @@ class SchemaTest(unittest.TestCase):
         self.assertEqual(named["code"]["enum"], [code.label for code in Code])
         self.assertEqual(named["promise"]["enum"], list(PROMISES))
 
+    def test_schema_requires_every_section(self) -> None:
+        self.assertEqual(schema()["required"], FIELDS)
+
     def test_schema_names_every_status(self) -> None:
         statuses = {"success", *(code.blame.status for code in Code)}
         self.assertEqual(set(schema()["properties"]["status"]["enum"]), statuses)

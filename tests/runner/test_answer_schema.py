@@ -66,6 +66,11 @@ class GoodAnswerTest(unittest.TestCase):
     def test_fields_that_are_not_known_have_their_defaults(self) -> None:
         self.assertEqual(read_answer({"failures": [PROBLEM]}, b""), Answer(failures=[Problem(**PROBLEM)]))
 
+    def test_answer_that_needs_no_predictions_is_read_without(self) -> None:
+        self.assertEqual(read_answer({"hosts": []}, None), Answer())
+        with self.assertRaisesRegex(ProtocolError, "fields"):
+            read_answer({"hosts": [1]}, None)
+
     def test_whole_number_where_a_float_is_meant_is_read_as_a_float(self) -> None:
         stats = read_answer(answer_of(FRAME, predictions={**self.stats, "max": 1}), csv_of(FRAME)).predictions
         assert stats is not None
@@ -201,7 +206,7 @@ class ForgedCsvTest(unittest.TestCase):
         for name, csv in {
             "nothing": b"",
             "only the header": b"id,prediction\n",
-            "no text": b"\xff\xfe" + good,
+            "not text": b"\xff\xfe" + good,
             "nul": good.replace(b"n1", b"n\0"),
             "one line less": good[: good.rindex(b"n3")],
             "one line more": good + b"n4,0.5\n",
@@ -218,7 +223,7 @@ class ForgedCsvTest(unittest.TestCase):
         for text in ("nan", "inf", "-0.1", "1.0001", "0_1", "١", "", "=1", "0x1", "1e", "True", "0.5 ", "9" * 60):
             with self.subTest(text):
                 csv = csv_of(FRAME).replace(b"0.25", text.encode())
-                self.assertIn("1 predictions that are no numbers", refusal(answer_of(FRAME), csv))
+                self.assertIn("1 predictions that are not numbers", refusal(answer_of(FRAME), csv))
 
     def test_numbers_that_are_not_those_of_the_csv_are_refused(self) -> None:
         for name, value in {"rows": 2, "columns": ["a", "b", "c"]}.items():
