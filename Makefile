@@ -75,7 +75,7 @@ lint: types ## check code, types, imports, workflows, Dockerfiles and scripts; c
 	$(CHECK)/hadolint $(DOCKERFILES)
 	$(CHECK)/shellcheck $(SCRIPTS)
 
-format: $(VENV)/check.done ## format the code, and write the table of the README
+format: $(VENV)/check.done ## format the code, and write the table of docs/faults.md
 	$(CHECK)/ruff check --fix .
 	$(CHECK)/ruff format .
 	$(CHECK)/python -m tests.fault_table
