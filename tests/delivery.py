@@ -132,7 +132,7 @@ DOWNLOADS = (
     Download(
         "a damaged byte",
         SECOND,
-        "The MD5 tells; it is taken from the beginning.",
+        "The MD5 shows it; it is taken from the beginning.",
         (DamagedAnswer(),),
     ),
     Download(

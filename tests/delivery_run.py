@@ -41,25 +41,25 @@ import sys
 if "--model" in sys.orig_argv:
     import importlib, json, os, random, socket, time
 
-    told = json.loads(os.environ["DELIVERY"])
+    given = json.loads(os.environ["DELIVERY"])
     passed_s = 0.0
     monotonic, getaddrinfo = time.monotonic, socket.getaddrinfo
 
     def sleep(seconds):
         global passed_s
         passed_s += seconds
-        with open(told["pauses"], "a") as file:
+        with open(given["pauses"], "a") as file:
             print(seconds, file=file)
 
     def look_up(*asked, **options):
-        if told["failing_lookups"]:
-            told["failing_lookups"] -= 1
+        if given["failing_lookups"]:
+            given["failing_lookups"] -= 1
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         return getaddrinfo(*asked, **options)
 
     time.sleep, time.monotonic, socket.getaddrinfo = sleep, lambda: monotonic() + passed_s, look_up
     random.seed(1)  # One run in 300 would need more than the deadline for its 20 tries.
-    for name, value in told["settings"].items():
+    for name, value in given["settings"].items():
         module, _, constant = name.rpartition(".")
         setattr(importlib.import_module(f"numerai_predict.{module}"), constant, value)
 """
@@ -156,7 +156,7 @@ class Scenario(ABC):
 
     @abstractmethod
     def flags(self, bucket: Bucket, key: str, endpoint: str) -> dict[str, str]:
-        """Put into the bucket what the run needs, and return the flags that tell predict.py of it."""
+        """Put into the bucket what the run needs, and return the flags with which predict.py finds it."""
 
     @abstractmethod
     def problems(self, seen: Seen) -> Iterator[str]:
@@ -199,7 +199,7 @@ class Download(Scenario):
 
 @dataclass(frozen=True)
 class Upload(Scenario):
-    """The predictions are uploaded; `arrives` says whether they come whole, where the exit status does not tell."""
+    """The predictions are uploaded; `arrives` says whether they come whole, where the exit status does not say."""
 
     arrives: bool | None = None
     max_bytes: int | None = None
@@ -220,7 +220,7 @@ class Upload(Scenario):
             yield "the CSV was not kept, or could not have been"
         delivery = seen.report.get("delivery", {})
         if seen.csv is not None and delivery.get("bytes") != len(seen.csv):
-            yield "the report does not tell the CSV's size"
+            yield "the report does not have the CSV's size"
         if (Path(delivery.get("path", "none")).name in seen.files) == bool(self.disk):
             yield "the report is wrong about the CSV's path"
         arrives = not self.outcome.code if self.arrives is None else self.arrives
@@ -379,12 +379,12 @@ def start(scenario: Scenario, place: Place, flags: Mapping[str, str]) -> "subpro
 
 def environment(scenario: Scenario, place: Place) -> dict[str, str]:
     """What the shim and the TLS library of predict.py are to know."""
-    told = {
+    given = {
         "pauses": str(place.pauses),
         "failing_lookups": scenario.failing_lookups,
         "settings": dict(scenario.settings),
     }
-    variables = {"PYTHONPATH": f"{place.folder}:{ROOT}", "DELIVERY": json.dumps(told), "NO_PROXY": "*"}
+    variables = {"PYTHONPATH": f"{place.folder}:{ROOT}", "DELIVERY": json.dumps(given), "NO_PROXY": "*"}
     if place.certificate and scenario.trusted:
         variables["REQUESTS_CA_BUNDLE"] = str(place.certificate)
     return variables
@@ -400,8 +400,8 @@ def larger_live(folder: Path) -> Path:
 
 
 def watch(process: "subprocess.Popen[str]", proxy: Proxy, sigterm: bool) -> tuple[str, float]:
-    """Wait for the end of the run, after a signal as soon as the proxy is silent if there is to be one; tells what the
-    run printed, and how long it went on after the signal.
+    """Wait for the end of the run, after a signal as soon as the proxy is silent if there is to be one; returns what
+    the run printed, and how long it went on after the signal.
     """
     if sigterm:
         proxy.is_silent.wait(LONGEST_RUN_S)
@@ -467,7 +467,7 @@ HEADER = (
 
 
 def run_all(scenarios: Sequence[Scenario], bucket: Bucket) -> Iterator[tuple[Scenario, Seen | CannotRunHereError]]:
-    """Run them two at a time, and tell of each in its turn what was seen, or why it cannot be run here."""
+    """Run them two at a time, and yield of each in its turn what was seen, or why it cannot be run here."""
 
     def attempt(scenario: Scenario) -> Seen | CannotRunHereError:
         try:
@@ -486,7 +486,7 @@ def row(fault: str, outcome: Outcome, becomes: str) -> str:
 
 
 def expected_table(scenarios: Sequence[Scenario]) -> str:
-    """The table as it stands in the documentation."""
+    """The table as it is in the documentation."""
     return "\n".join([*HEADER, *(row(each.fault, each.outcome, each.becomes) for each in scenarios)])
 
 

@@ -127,7 +127,7 @@ class Trouble(Protocol):
 
 
 class Proxy:
-    """Does to the first, second, … request what stands in `troubles`, and `then` to all that follow; keeps all of
+    """Does to the first, second, … request what is in `troubles`, and `then` to all that follow; keeps all of
     them. With `tls` its clients speak https.
     """
 
@@ -279,8 +279,8 @@ class Echo:
     def befall(self, exchange: Exchange) -> None:
         """Answer with what was asked."""
         request = exchange.read()
-        told = html.escape(f"{request.path} {request.body.decode()}"[:2000])
-        body = f"<Error><Code>AccessDenied</Code><Message>No to {told}</Message></Error>"
+        quoted = html.escape(f"{request.path} {request.body.decode()}"[:2000])
+        body = f"<Error><Code>AccessDenied</Code><Message>No to {quoted}</Message></Error>"
         exchange.send(Answer(self.status, body.encode()).raw())
 
 

@@ -66,13 +66,20 @@ class ModelDownload:
         _log.info("Downloading the model from %s", without_query(self._url))
         try:
             file = self._open()
-            http.retry_with_backoff(file.attempt, http.DOWNLOAD_DEADLINE_S)
+            http.retry_with_backoff(lambda: self._attempt(file), http.DOWNLOAD_DEADLINE_S)
             return file.finish()
         except RequestFailed as error:
             raise self._failure(http.reason(error, s3.expiry_of_url(self._url))) from None
         except OSError as error:
             problem = f"The model cannot be written to {self._output_dir}: {error.strerror or error}."
             raise Fault(Code.OUTPUT_NOT_WRITTEN, problem) from error
+
+    def _attempt(self, file: "PartialFile") -> "requests.Response":
+        try:
+            return file.attempt()
+        finally:
+            if self._closed.done():  # Another try, or a log line about this one, would be of no use to anybody.
+                raise self._failure("the run is over")
 
     def _open(self) -> "PartialFile":
         with self._opening:

@@ -23,7 +23,7 @@ def error_in(body: str) -> str:
 
 
 def md5_in(headers: Mapping[str, str]) -> str | None:
-    """The MD5 of the object, in hex, if S3's answer tells it: of an object of several parts the ETag does not."""
+    """The MD5 of the object, in hex, if S3's answer gives it: of an object of several parts the ETag does not."""
     if MD5_IN_BASE64.fullmatch(headers.get("Content-MD5", "")):
         return base64.b64decode(headers["Content-MD5"]).hex()
     encrypted = headers.get("x-amz-server-side-encryption") in KMS or any(

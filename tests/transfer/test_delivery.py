@@ -55,13 +55,13 @@ class TestDocument(unittest.TestCase):
 
 
 class TestSpacing(unittest.TestCase):
-    """How pauses are told."""
+    """How pauses are shown."""
 
-    def test_pauses_within_their_limits_are_told_by_them(self) -> None:
+    def test_pauses_within_their_limits_are_shown_by_them(self) -> None:
         self.assertEqual(delivery_run.spacing([0.3, 0.9, 0.25]), "up to 0.5, 1, 2 s")
         self.assertEqual(delivery_run.spacing([0.25] * 8), "up to 0.5, 1, 2, …, 30 s")
 
-    def test_pauses_beyond_their_limits_are_told_as_they_were(self) -> None:
+    def test_pauses_beyond_their_limits_are_shown_as_they_were(self) -> None:
         self.assertEqual(delivery_run.spacing([7.0]), "7 s")
         self.assertEqual(delivery_run.spacing([0.3, 0.2]), "0.3, 0.2 s")
         self.assertEqual(delivery_run.spacing([]), "none")

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import hashlib
 import io
+import os
 import socket
 import struct
 import tempfile
@@ -14,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from numerai_predict.faults import Code, Fault
@@ -350,30 +352,52 @@ class ModelDownloadTest(ListenerTestCase):
 
     def test_close_while_a_server_is_silent_ends_this_fetch_and_no_other(self) -> None:
         model, other = self.model_at(), self.model_at()
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(2) as pool, contextlib.closing(model), contextlib.closing(other):
             fetched = pool.submit(model.fetch)
             silent, _ = self.listener.accept()
             fetched_too = pool.submit(other.fetch)
             slow, _ = self.listener.accept()
             with silent, slow:
-                silent.sendall(answer(CONTENT[:HALF], length=len(CONTENT)))
                 model.close()
                 failure = fetched.exception(10)
                 [folder] = self.folder.iterdir()
                 slow.sendall(answer())
-                path = fetched_too.result()
+                path = fetched_too.result(10)
+                self.assertEqual((path.parent, path.read_bytes()), (folder, CONTENT))
         self.assertIsInstance(failure, Fault)
         self.assertIn("the run is over", str(failure))
-        self.assertEqual((path.parent, path.read_bytes()), (folder, CONTENT))
 
-    def test_file_that_is_finished_after_close_leaves_nothing(self) -> None:
-        self.serve(answer(gzip.compress(CONTENT), headers={**CLOSE, "Content-Encoding": "gzip"}))
+    def test_close_before_the_server_breaks_off_leaves_neither_file_nor_thread_and_logs_nothing(self) -> None:
+        threads = threading.active_count()
+        for sent in (b"", answer(CONTENT[:HALF], length=len(CONTENT))):
+            model = self.model_at()
+            quiet = self.assertNoLogs("numerai_predict.transfer", "WARNING")
+            with self.subTest(len(sent)), quiet, ThreadPoolExecutor(1) as pool, contextlib.closing(model):
+                fetched = pool.submit(model.fetch)
+                connection, _ = self.listener.accept()
+                with connection:
+                    connection.sendall(sent)
+                    model.close()
+                self.assertIsInstance(fetched.exception(10), Fault)
+                pool.shutdown()
+                end = time.monotonic() + 10
+                while threading.active_count() > threads:
+                    self.assertLess(time.monotonic(), end)
+                self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_file_that_is_created_while_close_removes_leaves_nothing(self) -> None:
+        self.serve(answer())
         model = self.model_at()
-        file = model._open()
-        http.answer_to(file.attempt)
-        model.close()
-        with self.assertRaises((OSError, ValueError)):
-            file.finish()
+        path = model.fetch()
+        rmdir = os.rmdir
+
+        def create_first(*folder: Any, **options: Any) -> None:
+            with contextlib.suppress(OSError):
+                path.write_bytes(b"")
+            rmdir(*folder, **options)
+
+        with mock.patch("os.rmdir", create_first):
+            model.close()
         self.assertEqual(list(self.folder.iterdir()), [])
 
 

@@ -476,7 +476,7 @@ class RgwLifeTest(unittest.TestCase):
         self.assertFalse(lasts())
 
     def assert_no_servers(self) -> None:
-        # The monitor tries what it is told in children of its own, which end by themselves some milliseconds later.
+        # The monitor runs its commands in children of its own, which end by themselves some milliseconds later.
         self.assert_ends(self.servers)
 
     def assert_all_gone(self, endpoint: str) -> None:
