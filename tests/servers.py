@@ -4,7 +4,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -71,8 +71,9 @@ def serving() -> Iterator[Server]:
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer.body)))
-            self.end_headers()
-            self.wfile.write(answer.body[: answer.cut])
+            with suppress(ConnectionError):  # The client may have left while the answer waited.
+                self.end_headers()
+                self.wfile.write(answer.body[: answer.cut])
             self.close_connection = answer.cut is not None
 
         do_POST = do_GET  # noqa: N815 - the standard library names it
