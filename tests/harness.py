@@ -76,14 +76,18 @@ class PredictTestCase(unittest.TestCase):
             timeout=120,
             check=False,
         )
+        return self.run_of(done.returncode, done.stdout, done.stderr)
+
+    def run_of(self, status: int, stdout: bytes, stderr: bytes) -> Run:
+        """A run that has ended so, with the report and CSVs that are there."""
         path = self.folder / "report.json"
         report = json.loads(path.read_text()) if path.exists() else {}
         if report:
             jsonschema.validate(report, schema())
         return Run(
-            status=done.returncode,
-            stdout=done.stdout.decode(errors="replace"),
-            stderr=done.stderr.decode(errors="replace"),
+            status=status,
+            stdout=stdout.decode(errors="replace"),
+            stderr=stderr.decode(errors="replace"),
             report=report,
             csvs=sorted(self.output_dir.glob("live_predictions-*.csv")),
         )

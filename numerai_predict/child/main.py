@@ -48,7 +48,7 @@ def serve(channel: ChildChannel, reaper: int) -> NoReturn:
     except BaseException as error:
         answer["exception"] = asdict(describe_exception(error))
     channel.answer(answer, csv)
-    leave()
+    flush_and_exit()
 
 
 def look_inside(channel: ChildChannel, answer: Message) -> bytes:
@@ -81,9 +81,9 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     answer["parameters"] = count_arguments(model)
     answer["optional_second"] = optional_second_argument(model)
 
-    inputs = [read(channel, "live_features", answer)]
+    inputs = [receive(channel, "live_features", answer)]
     if answer["parameters"] == 2:
-        inputs.append(read(channel, "benchmark_models", answer))
+        inputs.append(receive(channel, "benchmark_models", answer))
     live_ids = inputs[0].index
     benchmarks = inputs[1].copy() if len(inputs) == 2 else None
 
@@ -106,7 +106,7 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
 TASKS = {"predict": predict_and_check, "inspect": look_inside}
 
 
-def read(channel: ChildChannel, name: str, answer: Message) -> "pd.DataFrame":
+def receive(channel: ChildChannel, name: str, answer: Message) -> "pd.DataFrame":
     """The live features or benchmark models that the parent hands over. Raises Fault if they cannot be read."""
     reply, file = channel.request(name)
     channel.announce("reading")
@@ -149,7 +149,7 @@ def hide_the_runtime() -> None:
     sys.argv = sys.argv[:1]
 
 
-def leave() -> NoReturn:
+def flush_and_exit() -> NoReturn:
     """Flush and leave at once: the interpreter may abort at exit after reading parquet (apache/arrow#34314)."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):

@@ -14,13 +14,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line (None: of this process) says and return the exit status; raises SystemExit for a wrong
     one, and for --help.
     """
-    parser = build_parser()
+    parser = _parser()
     given = sys.argv[1:] if argv is None else argv
     args = parser.parse_args(given or ["--help"])
     return int(COMMANDS[args.command](args.arguments))
 
 
-def build_parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     """The commands; what comes after one is the command's own."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Run Numerai models as the platform does.")
     lines = "run: a model on live data; inspect: a look into a pickle; presign: a docker run command with S3 URLs"

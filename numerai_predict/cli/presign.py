@@ -44,7 +44,7 @@ class Signed:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the command, and on stderr how long it is good for; returns the exit status, after one line if not 0."""
-    parser = build_parser()
+    parser = presign_parser()
     try:
         args = parser.parse_args(argv)
         now = datetime.now(timezone.utc)
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def build_parser() -> arguments.Parser:
+def presign_parser() -> arguments.Parser:
     """The flags."""
     parser = arguments.Parser(
         prog="numerai-predict presign",

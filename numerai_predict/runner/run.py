@@ -87,7 +87,7 @@ def inspect_model(
     with noting_failure(report, request.secrets):
         with ModelInput(request, report, context.on_findings) as file:
             outcome = supervise("inspect", request.limits, lambda _: file.fetch(), file, context, report)
-        outcome, answer = read(outcome, with_predictions=False)
+        outcome, answer = answer_in(outcome, with_predictions=False)
         if fault := diagnose(outcome, answer, file.facts):
             raise fault
         if file.problems:
@@ -120,7 +120,7 @@ def supervise(
 
 def check(outcome: Outcome, model: ModelInput, request: RunRequest, context: RunContext, report: RunReport) -> None:
     """Hold what came out to what it must be. Raises Fault for what is not accepted; warns of what may not be."""
-    outcome, answer = read(outcome, with_predictions=True)
+    outcome, answer = answer_in(outcome, with_predictions=True)
     report.note_answer(answer)
     report.runtime.confinement = ConfinementPart.of(outcome, context.exposed)
     for warning in usage_warnings(outcome, report):
@@ -134,7 +134,7 @@ def check(outcome: Outcome, model: ModelInput, request: RunRequest, context: Run
         _log.warning(notice)
 
 
-def read(outcome: Outcome, with_predictions: bool) -> tuple[Outcome, Answer | None]:
+def answer_in(outcome: Outcome, with_predictions: bool) -> tuple[Outcome, Answer | None]:
     """The answer in the outcome; one of a wrong form is as if the process had been stopped for it."""
     if outcome.answer is None:
         return outcome, None

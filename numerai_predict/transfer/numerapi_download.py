@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numerai_predict.redaction import DiscreetFormatter, hide_queries
-from numerai_predict.sandbox import hide_parent
+from numerai_predict.sandbox import hide
 from numerai_predict.transfer import http
 from numerai_predict.transfer.retry import RequestFailed, TransientFailure, keep_trying
 
@@ -137,7 +137,7 @@ def leave_with_parent() -> None:
 
 def main() -> None:
     """Answer on stdout; whatever numerapi prints goes to stderr."""
-    hide_parent.hide([])  # The model, which may run as the same user, starts meanwhile.
+    hide([])  # The model, which may run as the same user, starts meanwhile.
     threading.Thread(target=leave_with_parent, daemon=True).start()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -125,10 +125,8 @@ class RunModelTest(LibraryTestCase):
         run_model(self.request(prints), RunContext(stdout=stdout, stderr=stderr))
         self.assertIn(b"to standard output\n", stdout.getvalue())
         self.assertIn(b"to standard error\n", stderr.getvalue())
-        program = (
-            "from tests.end_to_end.test_library import *; run_model(RunRequest(*sys.argv[1:3], output_dir=sys.argv[3]))"
-        )
-        argv = [sys.executable, "-c", program, str(self.folder / "prints.pkl"), str(LIVE), str(self.folder)]
+        program = "import sys; from numerai_predict import *; run_model(RunRequest(*sys.argv[1:]))"
+        argv = [sys.executable, "-c", program, str(self.folder / "prints.pkl"), str(LIVE)]
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
         self.assertEqual("", done.stdout)
         self.assertNotIn("to standard", done.stderr)

@@ -124,7 +124,7 @@ class CommandsTest(unittest.TestCase):
 
 def parse(command: str, given: list[str]) -> None:
     """Parse what numerai-predict's command is given, with what it requires where that is left out. Raises Fault."""
-    parser = presign.build_parser() if command == "presign" else arguments.build_parser("numerai-predict")
+    parser = presign.presign_parser() if command == "presign" else arguments.build_parser("numerai-predict")
     flags = [action for action in parser._actions if action.dest != "help"]
     required = [word for flag in flags if flag.required for word in (flag.option_strings[0], "name")]
     parser.parse_args([*required, *(word for word in given if word != "--help")])
@@ -213,7 +213,7 @@ class DocsTest(unittest.TestCase):
         defaults = {None: "boto3's", 64 << 20: "`64MiB`", 3600: "`3600`"}
         expected = {
             action.dest: "required" if action.required else defaults[action.default]
-            for action in presign.build_parser()._actions
+            for action in presign.presign_parser()._actions
             if action.dest != "help"
         }
         self.assertEqual(expected, dict(rows))
