@@ -110,8 +110,7 @@ class Supervisor:
         try:
             self._tree = ProcessTree(child.pid, self._group)
         except BaseException:
-            _send(child.pid, signal.SIGTERM)  # Its reaper ends all that is below it.
-            child.wait()
+            _abandon(child)
             raise
         self._child = child
 
@@ -263,20 +262,27 @@ class Supervisor:
 
     def _end(self, child: Child) -> Outcome:
         """End what is left, read what is still in the pipes, and sum up."""
-        if self._stopped is Stop.TIME and not self._is_gone():
-            self._ask_where()
-        if self._reports.program is None:
-            # Nothing is below it yet. Its forks to come end with it (fork_program).
-            _kill(child.pid)
-        self._tree.kill(self._reaper_has_ended)
-        if not self._reports.has_ended:
-            _kill(child.pid)
+        self._selector.unregister(self._provider.fileno())  # Nobody waits for the file any more.
+        try:
+            self._end_processes(child)
+        except BaseException:
+            _abandon(child)
+            raise
         status, cpu_s = child.wait()
         self._drain()
         if self._conversation.is_amid and self._reports.status == 0:
             self._refusal = "only the beginning of a message"
             self._stop(Stop.HANDOVER)
         return self._sum_up(status if self._reports.status is None else self._reports.status, cpu_s)
+
+    def _end_processes(self, child: Child) -> None:
+        if self._stopped is Stop.TIME and not self._is_gone():
+            self._ask_where()
+        if self._reports.program is None:  # Nothing is below it yet. A fork to come ends with it (fork_program).
+            _send(child.pid, signal.SIGKILL)
+        self._tree.kill(self._reaper_has_ended)
+        if not self._reports.has_ended:
+            _send(child.pid, signal.SIGKILL)
 
     def _reaper_has_ended(self) -> bool:
         self._listen(KILL_POLL_SECONDS)
@@ -333,8 +339,10 @@ class Supervisor:
         return broken
 
 
-def _kill(pid: int) -> None:
-    _send(pid, signal.SIGKILL)
+def _abandon(child: Child) -> None:
+    """End it without looking on: its reaper ends all that is below it."""
+    _send(child.pid, signal.SIGTERM)
+    child.wait()
 
 
 def _send(pid: int, number: signal.Signals) -> None:

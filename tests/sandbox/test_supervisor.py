@@ -13,10 +13,12 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+from numerai_predict.sandbox import supervisor
 from numerai_predict.sandbox.cgroup import MemoryGroup
 from numerai_predict.sandbox.channel import Message, ProtocolError
 from numerai_predict.sandbox.launcher import ExecLauncher
 from numerai_predict.sandbox.outcome import Limits, Outcome, Stop
+from numerai_predict.sandbox.process_tree import ProcessTree
 from numerai_predict.sandbox.supervisor import Supervisor
 from tests.harness import ROOT, command_lines
 
@@ -31,7 +33,7 @@ channel = ChildChannel.from_stdin()
 
 def launching(program: str) -> ExecLauncher:
     """Starts a Python program that has its `channel`."""
-    return ExecLauncher([sys.executable, "-c", PROLOGUE + program])
+    return ExecLauncher([sys.executable, "-c", PROLOGUE + textwrap.dedent(program)])
 
 
 def refuse(name: str) -> Path:
@@ -352,6 +354,38 @@ Supervisor(ExecLauncher([sys.executable, "-c", {program!r}]), Limits(), None, st
             pid = int(process.stdout.readline())
             process.kill()
         self.assert_ends(pid)
+
+    def test_failure_of_ours_after_the_start_leaves_neither_process_nor_folder(self) -> None:
+        program = launching("""
+            if os.fork() == 0:
+                os.setsid()
+                os.execvp("sleep", ["sleep", "98765.125"])
+            channel.report_findings({})
+            time.sleep(600)
+        """)
+        failures = {
+            "at the start": mock.patch.object(supervisor, "ProcessTree", side_effect=RuntimeError),
+            "on the way": mock.patch.object(ProcessTree, "count", side_effect=RuntimeError),
+            "at the end": mock.patch.object(ProcessTree, "kill", side_effect=RuntimeError),
+        }
+        for when, failure in failures.items():
+            folder = mock.patch("tempfile.tempdir", str(self.folder))
+            with self.subTest(when), failure, folder, self.assertRaises(RuntimeError):
+                Supervisor(program, Limits(wall_s=2), refuse).run()
+            self.assertEqual([], list(self.folder.iterdir()))
+            self.assertNotIn(["sleep", "98765.125"], command_lines())
+
+    def test_failure_to_provide_while_the_program_is_stopped_leaves_nothing(self) -> None:
+        def provide(name: str) -> Path:
+            time.sleep(1.5)
+            raise OSError(name)
+
+        program = launching("channel.request('model')")
+        began = time.monotonic()
+        with mock.patch("tempfile.tempdir", str(self.folder)), self.assertRaises(OSError):
+            Supervisor(program, Limits(wall_s=60), provide).run()
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertEqual([], list(self.folder.iterdir()))
 
     def test_cpu_seconds_and_phases_are_counted(self) -> None:
         outcome = self.run_program("""

@@ -1,0 +1,136 @@
+"""reaper.py: what it reports, what it adopts, and that nothing is left when the runtime dies; real processes."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+
+from numerai_predict.sandbox.reaper import ReaperReports
+from tests.harness import ROOT
+
+PROGRAM = f"""
+import os, sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from numerai_predict.sandbox import fork_program
+reaper = fork_program(int(sys.argv[1]))
+"""
+# A runtime that does nothing but start a program, and so may be killed.
+RUNTIME = """
+import subprocess, sys
+program, reports = sys.argv[1:]
+argv = [sys.executable, "-c", program, reports]
+subprocess.Popen(argv, pass_fds=[int(reports)], start_new_session=True).wait()
+"""
+
+
+class ReaperTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.source, self.target = os.pipe()
+        self.addCleanup(os.close, self.source)
+        self.reports = ReaperReports()
+
+    def start(self, program: str, *runtime: str) -> "subprocess.Popen[str]":
+        """Start a program below its reaper, as a child of this process or of a `runtime` program."""
+        argv = [sys.executable, "-c", *runtime, PROGRAM + program, str(self.target)]
+        process = subprocess.Popen(
+            argv, stdout=subprocess.PIPE, text=True, pass_fds=[self.target], start_new_session=True
+        )
+        os.close(self.target)
+        self.addCleanup(process.communicate)
+        return process
+
+    def read_reports(self) -> None:
+        """All of them, to their end."""
+        while not self.reports.has_ended:
+            ready, _, _ = select.select([self.source], [], [], 20)
+            self.assertTrue(ready, "the reaper does not end")
+            self.reports.feed(os.read(self.source, 1 << 16))
+
+    def test_reports_are_the_program_and_then_its_status(self) -> None:
+        process = self.start("print(os.getpid(), flush=True)\nos._exit(7)")
+        assert process.stdout is not None
+        program = int(process.stdout.readline())
+        self.read_reports()
+        self.assertEqual((program, 7, ""), (self.reports.program, self.reports.status, self.reports.unadopted))
+
+    def test_status_of_a_program_that_dies_of_a_signal_is_negative(self) -> None:
+        self.start("os.abort()")
+        self.read_reports()
+        self.assertEqual(-signal.SIGABRT, self.reports.status)
+
+    def test_program_leads_a_session_of_its_own_below_the_reaper(self) -> None:
+        process = self.start("print(os.getsid(0) == os.getpid(), os.getppid() == reaper, flush=True)")
+        assert process.stdout is not None
+        self.assertEqual("True True\n", process.stdout.readline())
+
+    def test_reaper_stays_until_the_last_orphan_has_ended(self) -> None:
+        self.start("if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(1)\nos._exit(0)")
+        began = time.monotonic()
+        self.read_reports()
+        self.assertEqual(0, self.reports.status)
+        self.assertGreater(time.monotonic() - began, 0.8)
+
+    def test_memory_and_environment_of_the_reaper_are_closed_to_the_program(self) -> None:
+        process = self.start(
+            """
+from numerai_predict.sandbox.confine import _drop_capabilities
+_drop_capabilities()  # A root with all its powers reads everything.
+for process in ("self", reaper):
+    for file in ("environ", "mem", "maps"):
+        try:
+            open(f"/proc/{process}/{file}", "rb").close()
+            print(process, file, flush=True)
+        except PermissionError:
+            pass
+"""
+        )
+        assert process.stdout is not None
+        self.assertEqual("self environ\nself mem\nself maps\n", process.stdout.read())
+
+    def test_program_and_its_daemons_end_when_the_runtime_is_killed(self) -> None:
+        program = """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+        runtime = self.start(program, RUNTIME)
+        assert runtime.stdout is not None
+        pids = [int(runtime.stdout.readline()) for _ in range(2)]
+        runtime.kill()
+        self.read_reports()
+        self.assertEqual([], [pid for pid in pids if is_alive(pid)])
+
+
+class ReportsTest(unittest.TestCase):
+    def test_report_that_comes_in_pieces_is_taken_when_it_is_whole(self) -> None:
+        reports = ReaperReports()
+        line = json.dumps({"program": 7, "unadopted": "why"}).encode() + b"\n"
+        reports.feed(line[:5])
+        self.assertIsNone(reports.program)
+        reports.feed(line[5:] + b'{"status": -9}\n')
+        self.assertEqual((7, "why", -9, False), (reports.program, reports.unadopted, reports.status, reports.has_ended))
+        reports.feed(b"")
+        self.assertTrue(reports.has_ended)
+
+
+def is_alive(pid: int) -> bool:
+    """A zombie has ended; whoever adopted it may take its time."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+if __name__ == "__main__":
+    unittest.main()
