@@ -1,24 +1,37 @@
 """predict.py without the confinement, not even its imports: what `make bench` holds the cost of it against."""
 
+import dataclasses
 import sys
 import types
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+CHILD = "--child"
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
 stand_ins: dict[str, dict[str, Any]] = {
-    "secrecy": {"hide": lambda secrets: ""},
-    "confinement": {"confine": lambda terms: {}, "explain_network_errors": lambda hosts: None},
+    "hide_parent": {"hide": lambda secrets: ""},
+    "confine": {"confine": lambda terms, reaper: {}, "explain_network_errors": lambda hosts: None},
 }
 for name, functions in stand_ins.items():
-    module = sys.modules[f"numerai_predict.{name}"] = types.ModuleType(name)
+    module = sys.modules[f"numerai_predict.sandbox.{name}"] = types.ModuleType(name)
     vars(module).update(functions)
 
-import numerai_predict  # noqa: E402
+if sys.argv[1] == CHILD:
+    from numerai_predict.child.main import main
 
-vars(numerai_predict).update({name: sys.modules[f"numerai_predict.{name}"] for name in stand_ins})
+    del sys.argv[1]
+    main()
 
-# Compiled anew each time, as a program is, and with this file in its place, so that the child is this program too.
-program = (ROOT / "predict.py").read_text()
-exec(compile(program, ROOT / "predict.py", "exec"), {"__name__": "__main__", "__file__": __file__})
+from numerai_predict import cli  # noqa: E402
+from numerai_predict.sandbox import ExecLauncher  # noqa: E402
+
+
+def run() -> int:
+    """What predict.main does, but that the model's process is this program too."""
+    args = cli.parse_or_exit(None)
+    with cli.session(args) as context:
+        launcher = ExecLauncher([sys.executable, __file__, CHILD])
+        return cli.conclude(args, cli.carry_out(args, dataclasses.replace(context, launcher=launcher)))
+
+
+cli.enter(run)

@@ -32,7 +32,7 @@ def presign(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]
     ours = {name: value for name, value in os.environ.items() if not name.startswith("AWS_") and name != "GIT_REF"}
     nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     return subprocess.run(
-        [sys.executable, "-m", "numerai_predict.cli.presign", *flags],
+        [sys.executable, "-m", "numerai_predict", "presign", *flags],
         cwd=ROOT,
         env={**ours, **nothing, "AWS_EC2_METADATA_DISABLED": "true", **environment},
         capture_output=True,
@@ -225,7 +225,7 @@ class RefusalTest(PresignTestCase):
         done = presign(*flags, **environment)
         self.assertEqual(done.stdout, "")
         [line] = done.stderr.splitlines()
-        prefix = "python -m numerai_predict.cli.presign: error: "
+        prefix = "numerai-predict presign: error: "
         self.assertTrue(line.startswith(prefix), line)
         return done.returncode, line.removeprefix(prefix)
 

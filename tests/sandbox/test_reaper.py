@@ -43,6 +43,7 @@ class ReaperTest(unittest.TestCase):
         )
         os.close(self.target)
         self.addCleanup(process.communicate)
+        self.addCleanup(process.terminate)  # All that is below it ends with it.
         return process
 
     def read_reports(self) -> None:
@@ -98,11 +99,11 @@ for process in ("self", reaper):
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        print(os.getpid(), flush=True)
+        os.write(1, b"%d\\n" % os.getpid())
         time.sleep(600)
     os._exit(0)
 os.wait()
-print(os.getpid(), flush=True)
+os.write(1, b"%d\\n" % os.getpid())
 time.sleep(600)
 """
         runtime = self.start(program, RUNTIME)
@@ -127,7 +128,7 @@ class ReportsTest(unittest.TestCase):
 
 def is_alive(pid: int) -> bool:
     """A zombie has ended; whoever adopted it may take its time."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
 
