@@ -1,14 +1,13 @@
 """The run report: everything that is known of a run, as JSON with fixed fields (run_report.schema.json)."""
 
 import json
-import os
-import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from numerai_predict.child import Answer
 from numerai_predict.faults import Code, Fault
+from numerai_predict.files import write_whole
 from numerai_predict.report.sections import (
     DataSection,
     DeliverySection,
@@ -78,20 +77,11 @@ class RunReport:
     def write(self, path: Path) -> None:
         """Write the whole report, or nothing: a reader never sees half of it. Raises OSError."""
         text = json.dumps(self.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        content = text.encode(errors="backslashreplace")
         if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8", errors="backslashreplace")  # A device or a pipe: /dev/stderr.
-            return
-        path = path.resolve()
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        try:
-            with open(temporary, "x", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+            path.write_bytes(content)  # A device or a pipe: /dev/stderr.
+        else:
+            write_whole(content, path.resolve())
 
 
 def schema() -> dict[str, Any]:

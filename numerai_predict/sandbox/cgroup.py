@@ -59,7 +59,7 @@ class MemoryGroup:
 
 
 def _candidates(mount: Path, membership: Path) -> Iterator[MemoryGroup]:
-    """Where our group may be. In a container the mount may be the group itself, whatever path the kernel tells:
+    """Where our group may be. In a container the mount may be the group itself, whatever path the kernel names:
     https://man7.org/linux/man-pages/man7/cgroup_namespaces.7.html.
     """
     for line in _read(membership).splitlines():

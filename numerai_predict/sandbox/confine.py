@@ -56,7 +56,7 @@ def confine(terms: Message, reaper: int) -> dict[str, str]:
 _MEANS = {
     "secrets": "the kernel does not take the model's capabilities",
     "processes": "the kernel cannot end the model when the runtime is killed",
-    "memory": "the kernel cannot be told to end the model before the runtime",
+    "memory": "the kernel cannot be made to end the model before the runtime",
     "files": "the kernel has no Landlock",
     "network": "the kernel takes no seccomp filter",
 }

@@ -1,4 +1,4 @@
-"""Keeps what the runtime was told in secret from every process that it starts, and from those they start."""
+"""Keeps the secrets of the runtime from every process that it starts, and from those they start."""
 
 import ctypes
 import os

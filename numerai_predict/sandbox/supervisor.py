@@ -289,7 +289,7 @@ class Supervisor:
         return self._reports.has_ended
 
     def _ask_where(self) -> None:
-        """Let the program say where it is: it may have told faulthandler to answer this signal."""
+        """Let the program say where it is: its faulthandler may answer this signal."""
         if self._reports.program is not None:
             _send(self._reports.program, signal.SIGUSR2)
         enough = time.monotonic() + LAST_WORDS_SECONDS

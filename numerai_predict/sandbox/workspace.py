@@ -97,7 +97,7 @@ def _file_sizes(folder: Path) -> Iterator[int]:
 
 
 def _why_no_other_user(temporary: Path) -> str:
-    """Why a program cannot run as another user, as far as can be told beforehand; empty if it can."""
+    """Why a program cannot run as another user, as far as is known beforehand; empty if it can."""
     held = _capabilities()
     lacking = [name for name, number in CAPABILITIES.items() if not held >> number & 1]
     if lacking:
