@@ -84,14 +84,18 @@ class ProcessTree:
         """
         enough = time.monotonic() + KILL_SECONDS
         # A fork bomb would leave us no time to look at all it started: halt what we can first.
-        _signal({member.group for member in self._members.values()}, signal.SIGSTOP)
+        _signal(self._groups(), signal.SIGSTOP)
         while not is_over() and time.monotonic() < enough:
             self._look()
             # A process group dies as one, between two forks. A dead member's may hold children not yet seen.
-            groups = {member.group for member in self._members.values()}
+            groups = self._groups()
             for number in (signal.SIGSTOP, signal.SIGKILL):
-                _signal(groups - {self._reaper.group}, number)
+                _signal(groups, number)
         _reapers.discard(self._reaper.pid)
+
+    def _groups(self) -> set[int]:
+        """The process groups of the members; a program that has just been forked is still in the reaper's."""
+        return {member.group for member in self._members.values()} - {self._reaper.group}
 
     def _look(self) -> None:
         # The group first: so everyone in it who lives is among the processes.
