@@ -119,10 +119,11 @@ def secrets_in(argv: Sequence[str]) -> list[str]:
 
 def refuse(fault: Fault, argv: Sequence[str] | None, program: str) -> NoReturn:
     """Say in one line what is wrong with the command line, after the usage if it is empty, and exit."""
-    parser = build_parser(program)
-    if not (sys.argv[1:] if argv is None else argv):
-        parser.print_usage(sys.stderr)
-    parser.exit(fault.code.blame.exit_status, f"{parser.prog}: error: {fault.message} (see --help)\n")
+    with contextlib.suppress(OSError):  # Who should read it may be gone, or have no room.
+        if not (sys.argv[1:] if argv is None else argv):
+            build_parser(program).print_usage(sys.stderr)
+        print(f"{program}: error: {fault.message} (see --help)", file=sys.stderr, flush=True)
+    raise SystemExit(fault.code.blame.exit_status)
 
 
 def size(text: str) -> int:

@@ -5,36 +5,40 @@ import sys
 from collections.abc import Sequence
 
 from numerai_predict.cli import arguments, presign
-from numerai_predict.cli.session import carry_out, conclude, session
+from numerai_predict.cli.session import carry_out, conclude, session, show
+from numerai_predict.faults import Fault
 
 PROGRAM = "numerai-predict"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line (None: of this process) says and return the exit status; raises SystemExit for a wrong
-    one, and for --help.
+    """Do what the command line (None: of this process) says and return the exit status; raises SystemExit for wrong
+    flags of a command, and for --help.
     """
-    parser = _parser()
     given = sys.argv[1:] if argv is None else argv
-    args = parser.parse_args(given or ["--help"])
+    try:
+        args = _parser().parse_args(given or ["--help"])
+    except Fault as fault:
+        show(f"{PROGRAM}: error: {fault.message} (see --help)", sys.stderr)
+        return fault.code.blame.exit_status
     return int(COMMANDS[args.command](args.arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
     """The commands; what comes after one is the command's own."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Run Numerai models as the platform does.")
+    parser = arguments.Parser(prog=PROGRAM, description="Run Numerai models as the platform does.")
     lines = "run: a model on live data; inspect: a look into a pickle; presign: a docker run command with S3 URLs"
     parser.add_argument("command", choices=COMMANDS, help=lines)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=f"see {PROGRAM} COMMAND --help")
     return parser
 
 
-def run(argv: Sequence[str]) -> int:
+def run_command(argv: Sequence[str]) -> int:
     """Run a model; the flags are those of predict.py."""
     return _carry_out(arguments.parse_or_exit(argv, f"{PROGRAM} run"))
 
 
-def inspect(argv: Sequence[str]) -> int:
+def inspect_command(argv: Sequence[str]) -> int:
     """Only look into a pickle; the flags are those of predict.py."""
     return _carry_out(arguments.parse_or_exit([*argv, "--inspect"], f"{PROGRAM} inspect"))
 
@@ -44,4 +48,4 @@ def _carry_out(args: argparse.Namespace) -> int:
         return conclude(args, carry_out(args, context))
 
 
-COMMANDS = {"run": run, "inspect": inspect, "presign": presign.main}
+COMMANDS = {"run": run_command, "inspect": inspect_command, "presign": presign.main}

@@ -364,8 +364,9 @@ class CountTest(TreeCase):
     def test_orphans_that_ended_are_reaped(self) -> None:
         tree = self.start("for _ in range(30):\n    daemon(lambda: None)\nsay('ready')\nwait()")
         self.hear()
-        self.assert_soon(lambda: tree.memory_bytes() > 0 and tree.count() == 1)
-        self.assertEqual([self.program], _children_of(self.reaper.pid))
+        self.assert_soon(lambda: [self.program] == _children_of(self.reaper.pid))
+        self.look(tree)
+        self.assertEqual(tree.count(), 1)
 
 
 def _parent(pid: str) -> int:
