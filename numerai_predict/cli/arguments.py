@@ -12,7 +12,7 @@ from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 from numerai_predict.faults import Code, Fault
-from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S
+from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, OUTPUT_DIR, TIME_LIMIT_S
 from numerai_predict.redaction import SHORTEST_SECRET
 from numerai_predict.report import RunReport
 from numerai_predict.runner import RunRequest
@@ -65,7 +65,7 @@ def request_of(args: argparse.Namespace) -> RunRequest:
         model=args.model,
         dataset=args.dataset,
         benchmarks=args.benchmarks,
-        output_dir=Path(args.output_dir),
+        output_dir=args.output_dir,
         post_url=args.post_url,
         post_data=args.post_data,
         time_limit=args.time_limit,
@@ -81,7 +81,7 @@ def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     add("--model", required=True, type=path_or_url, help="pickle file, or http(s) URL of one")
     add("--dataset", default=DATASET, help="live features: local file, else Numerai dataset (%(default)s)")
     add("--benchmarks", default=BENCHMARKS, help="likewise; read only for models of two arguments (%(default)s)")
-    add("--output_dir", default="/tmp", help="existing folder for downloads and predictions (%(default)s)")
+    add("--output_dir", default=OUTPUT_DIR, help="existing folder for downloads and predictions (%(default)s)")
     add("--post_url", type=url, help="presigned S3 POST to upload the predictions to")
     add("--post_data", type=form_fields, help="its form fields, urlencoded")
     add("--debug", action="store_true", help="log more, show tracebacks, and a summary at the end")

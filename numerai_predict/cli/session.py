@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO, NoReturn, TextIO
 
 from numerai_predict.cli import arguments
@@ -36,7 +35,7 @@ def carry_out(args: argparse.Namespace, context: RunContext) -> RunReport:
         with ending_on_signals():
             if args.inspect:
                 time_limit = min(args.time_limit or INSPECT_TIME_LIMIT_S, INSPECT_TIME_LIMIT_S)
-                return inspect_model(args.model, Path(args.output_dir), time_limit, args.memory_limit, context)
+                return inspect_model(args.model, args.output_dir, time_limit, args.memory_limit, context)
             return run_model(arguments.request_of(args), context)
     except Interrupted as interruption:  # Before the run began, or when it was over.
         report = RunReport()

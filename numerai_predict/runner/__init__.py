@@ -1,11 +1,10 @@
 """One run of a model from its request to its report, as a function."""
 
 from numerai_predict.runner.inputs import get_data
-from numerai_predict.runner.request import DEFAULT_OUTPUT_DIR, RunRequest
+from numerai_predict.runner.request import RunRequest
 from numerai_predict.runner.run import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model
 
 __all__ = [
-    "DEFAULT_OUTPUT_DIR",
     "INSPECT_TIME_LIMIT_S",
     "RunContext",
     "RunRequest",

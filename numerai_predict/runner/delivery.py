@@ -19,7 +19,7 @@ def deliver(csv: bytes, request: RunRequest, report: RunReport) -> None:
     """Write the predictions to the output folder, then upload them if asked to, also if they could not be written.
     Raises Fault for what did not succeed.
     """
-    path = request.output_dir / f"live_predictions-{secrets.token_hex(6)}.csv"
+    path = request.output_folder / f"live_predictions-{secrets.token_hex(6)}.csv"
     unsaved = save(csv, path, report)
     unsent = upload(csv, path.name, request, report)
     if unsaved and unsent:

@@ -30,7 +30,7 @@ class ModelInput:
         self.facts: PickleFacts | None = None
         self.problems: list[Fault] = []
         self._model = str(request.model)
-        self._download = ModelDownload(self._model, request.output_dir) if is_url(self._model) else None
+        self._download = ModelDownload(self._model, request.output_folder) if is_url(self._model) else None
         self._report = report
         self._on_findings = on_findings
         self._background = started_pool("sha256")
@@ -83,7 +83,7 @@ class LiveData:
 
     def __init__(self, request: RunRequest, report: RunReport) -> None:
         self._sources = {"live_features": request.dataset, "benchmark_models": request.benchmarks}
-        self._output_dir = request.output_dir
+        self._output_dir = request.output_folder
         self._report = report
         self._downloads = DatasetDownloads()
         self._background = ThreadPoolExecutor(len(self._sources))

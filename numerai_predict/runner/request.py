@@ -7,11 +7,9 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from numerai_predict.faults import Code, Fault
-from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S
+from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, OUTPUT_DIR, TIME_LIMIT_S
 from numerai_predict.sandbox import Limits
 from numerai_predict.transfer import is_url
-
-DEFAULT_OUTPUT_DIR = Path("/tmp")
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class RunRequest:
     model: str | Path
     dataset: str | Path = DATASET
     benchmarks: str | Path = BENCHMARKS
-    output_dir: Path = DEFAULT_OUTPUT_DIR
+    output_dir: str | Path = OUTPUT_DIR
     post_url: str | None = None
     post_data: Mapping[str, str] | None = None
     time_limit: float = TIME_LIMIT_S
@@ -39,6 +37,11 @@ class RunRequest:
             raise Fault(Code.USAGE, "--post_url and --post_data need each other")
         if not os.path.isdir(self.output_dir):
             raise Fault(Code.USAGE, f"argument --output_dir: {self.output_dir} is not an existing folder")
+
+    @property
+    def output_folder(self) -> Path:
+        """`output_dir` as a path."""
+        return Path(self.output_dir)
 
     @property
     def limits(self) -> Limits:

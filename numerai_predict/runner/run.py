@@ -12,13 +12,13 @@ import numerai_predict.child
 from numerai_predict.child import Answer
 from numerai_predict.diagnosis import diagnose
 from numerai_predict.faults import Code, Fault, Interrupted
-from numerai_predict.platform_limits import MEMORY_LIMIT
+from numerai_predict.platform_limits import MEMORY_LIMIT, OUTPUT_DIR
 from numerai_predict.redaction import hide_queries, without
 from numerai_predict.report import ConfinementPart, RunReport, UsageSection
 from numerai_predict.runner.answer_schema import read_answer
 from numerai_predict.runner.delivery import deliver, whereabouts
 from numerai_predict.runner.inputs import LiveData, ModelInput
-from numerai_predict.runner.request import DEFAULT_OUTPUT_DIR, RunRequest
+from numerai_predict.runner.request import RunRequest
 from numerai_predict.sandbox import (
     PROMISES,
     ExecLauncher,
@@ -74,7 +74,7 @@ def run_model(request: RunRequest, context: RunContext = DEFAULT_CONTEXT) -> Run
 
 def inspect_model(
     model: str | Path,
-    output_dir: Path = DEFAULT_OUTPUT_DIR,
+    output_dir: str | Path = OUTPUT_DIR,
     time_limit: float = INSPECT_TIME_LIMIT_S,
     memory_limit: int = MEMORY_LIMIT,
     context: RunContext = DEFAULT_CONTEXT,

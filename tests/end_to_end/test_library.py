@@ -100,6 +100,8 @@ class LibraryTestCase(unittest.TestCase):
 class RunModelTest(LibraryTestCase):
     def test_model_on_data_that_was_fetched_before_delivers_its_predictions(self) -> None:
         self.check_predictions(run_model(self.request(MODEL)), MODEL)
+        as_text = {"dataset": str(LIVE), "benchmarks": str(BENCHMARKS), "output_dir": str(self.folder)}
+        self.check_predictions(run_model(self.request(str(MODEL), **as_text)), MODEL)
 
     def test_failure_is_in_the_report_and_not_raised(self) -> None:
         self.check_code(run_model(self.request(raises)), Code.MODEL_RAISED)
