@@ -9,11 +9,12 @@ from numerai_predict.sandbox import users
 from numerai_predict.sandbox.users import UserLease
 from tests.harness import ROOT
 
-FEW = range(20_000, 20_003)
+FEW = range(3_000, 3_003)  # Of no model that may run meanwhile.
 LEASE = """
 from numerai_predict.sandbox import users
-users.USER_IDS = range(20_000, 20_003)
-print(users.UserLease().user, flush=True)
+users.USER_IDS = range(3_000, 3_003)
+lease = users.UserLease()
+print(lease.user, flush=True)
 input()
 """
 
@@ -35,7 +36,7 @@ class UserLeaseTest(unittest.TestCase):
     def test_lease_when_all_users_are_taken_is_an_error(self) -> None:
         for _ in FEW:
             self.lease()
-        with self.assertRaisesRegex(OSError, "all users from 20000 to 20002 are taken"):
+        with self.assertRaisesRegex(OSError, "all users from 3000 to 3002 are taken"):
             self.lease()
 
     def test_user_of_a_lease_that_is_released_can_be_leased_again(self) -> None:
