@@ -50,8 +50,11 @@ class ReaperReports:
         self.has_ended = not data
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
-            for name, value in json.loads(line).items():
-                setattr(self, name, value)
+            facts = json.loads(line)
+            if "status" in facts:
+                self.status = facts["status"]
+            else:
+                self.program, self.unadopted = facts["program"], facts["unadopted"]
 
 
 def _reap(program: int, reports: int, runtime: int, unadopted: str) -> NoReturn:
