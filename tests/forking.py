@@ -97,11 +97,7 @@ def become(order: dict[str, Any], descriptors: list[int]) -> NoReturn:
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environment"])
-    if order["user"] is not None:
-        os.setgroups([])
-        os.setresgid(*[order["user"]] * 3)
-        os.setresuid(*[order["user"]] * 3)
-    reaper = fork_program(reports)
+    reaper = fork_program(reports, order["user"])
     sys.path.remove(ROOT)
     main.serve(ChildChannel.from_stdin(), reaper)
 

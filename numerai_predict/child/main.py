@@ -27,8 +27,9 @@ OUR_FOLDER = str(Path(__file__).resolve().parents[2])
 
 
 def main() -> NoReturn:
-    """What an ExecLauncher executes: the program below its reaper, whose reports go to the descriptor that is given."""
-    reaper = fork_program(int(sys.argv[1]))
+    """What an ExecLauncher executes: the program below its reaper."""
+    reports, user = sys.argv[1:]
+    reaper = fork_program(int(reports), int(user) if user else None)
     sys.path.remove(OUR_FOLDER)
     serve(ChildChannel.from_stdin(), reaper)
 

@@ -5,13 +5,13 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 
 @dataclass(frozen=True)
 class Birthplace:
-    """What a program begins with: its folder, its user (None: ours), its environment, and open file descriptors: the
-    channel as standard input, pipes as standard output and error, and a pipe for what its reaper reports.
+    """What a program begins with: its folder, the user that it becomes (None: ours), its environment, and open file
+    descriptors: the channel as standard input, pipes as standard output and error, one for its reaper's reports.
     """
 
     folder: Path
@@ -43,17 +43,14 @@ class Launcher(Protocol):
 
 @dataclass(frozen=True)
 class ExecLauncher:
-    """Executes a program afresh; its last argument is the number of the descriptor for its reaper's reports."""
+    """Executes a program afresh; its last arguments are those of `reaper.fork_program`, the user empty for ours."""
 
     argv: Sequence[str]
 
     def launch(self, place: Birthplace) -> "ExecutedChild":
         """Start it; raises OSError."""
-        identity: dict[str, Any] = {}
-        if place.user is not None:
-            identity = {"user": place.user, "group": place.user, "extra_groups": []}
         process = subprocess.Popen(
-            [*self.argv, str(place.reports)],
+            [*self.argv, str(place.reports), "" if place.user is None else str(place.user)],
             stdin=place.channel,
             stdout=place.stdout,
             stderr=place.stderr,
@@ -61,7 +58,6 @@ class ExecLauncher:
             env=dict(place.environment),
             cwd=place.folder,
             start_new_session=True,
-            **identity,
         )
         return ExecutedChild(process)
 

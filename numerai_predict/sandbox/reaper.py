@@ -14,8 +14,9 @@ from numerai_predict.sandbox import linux
 from numerai_predict.sandbox.process_tree import ProcessTree
 
 
-def fork_program(reports: int) -> int:
-    """Return in a child that leads a session of its own; this process itself becomes its reaper and never returns.
+def fork_program(reports: int, user: int | None) -> int:
+    """Return in a child that leads a session of its own, as that user (None: ours); this process itself becomes its
+    reaper, which the user cannot signal, and never returns.
 
     The reaper writes lines of JSON to the descriptor `reports`: the program's process id with why its orphans would not
     be adopted (empty: they are), then its exit status. It ends when nothing is left below it, and ends all of it when
@@ -29,6 +30,10 @@ def fork_program(reports: int) -> int:
         _reap(program, reports, runtime, unadopted)
     os.close(reports)
     os.setsid()
+    if user is not None:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
     _set_dumpable(True)  # The runtime, which may be no root, reads its memory's size in /proc.
     return reaper
 

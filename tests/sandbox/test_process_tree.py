@@ -46,7 +46,7 @@ PRELUDE = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
 from numerai_predict.sandbox import fork_program
-fork_program(os.open(os.devnull, os.O_WRONLY))
+fork_program(os.open(os.devnull, os.O_WRONLY), None)
 {TOOLS}
 """
 

@@ -18,7 +18,7 @@ PROGRAM = f"""
 import os, sys, time
 sys.path.insert(0, {str(ROOT)!r})
 from numerai_predict.sandbox import fork_program
-reaper = fork_program(int(sys.argv[1]))
+reaper = fork_program(int(sys.argv[1]), None)
 """
 # A runtime that does nothing but start a program, and so may be killed.
 RUNTIME = """

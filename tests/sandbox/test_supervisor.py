@@ -26,7 +26,7 @@ PROLOGUE = f"""
 import os, sys, time
 sys.path.insert(0, {str(ROOT)!r})
 from numerai_predict.sandbox import ChildChannel, fork_program
-reaper = fork_program(int(sys.argv[1]))
+reaper = fork_program(int(sys.argv[1]), int(sys.argv[2]) if sys.argv[2] else None)
 channel = ChildChannel.from_stdin()
 """
 

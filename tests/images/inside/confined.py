@@ -32,7 +32,7 @@ def refuse(name: str) -> Path:
 
 
 def child() -> NoReturn:
-    reaper = fork_program(int(sys.argv[3]))
+    reaper = fork_program(int(sys.argv[3]), int(sys.argv[4]) if sys.argv[4] else None)
     os.environ["WITH_TORCH"] = sys.argv[2]
     channel = ChildChannel.from_stdin()
     terms, _ = channel.terms()
