@@ -25,9 +25,11 @@ def fork_program(reports: int, user: int | None) -> int:
     runtime, reaper = os.getppid(), os.getpid()
     unadopted = _adopt_orphans()
     _set_dumpable(False)
+    signal.signal(signal.SIGTERM, _end_all)  # Before there is anything to end.
     program = os.fork()
     if program:
         _reap(program, reports, runtime, unadopted)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.close(reports)
     os.setsid()
     if user is not None:
@@ -68,7 +70,6 @@ def _reap(program: int, reports: int, runtime: int, unadopted: str) -> NoReturn:
     _report(reports, program=program, unadopted=unadopted)
     for descriptor in range(3):  # Who reads what the program prints sees its end, and not ours.
         os.close(descriptor)
-    signal.signal(signal.SIGTERM, _end_all)
     with contextlib.suppress(OSError):
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != runtime:
