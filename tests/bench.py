@@ -7,6 +7,7 @@ wall time plus 0.3 s and 60 MB of memory, of which 0.06 s and 10 MB for the conf
 
 import argparse
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -49,7 +50,8 @@ def measure(argv: list[str], expected: int = 0) -> Cost:
     """Run the command to its end; raises CalledProcessError if it ends with another status than expected."""
     began = time.perf_counter()
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    tree = ProcessTree(process.pid)
+    tree = ProcessTree(os.getpid())  # All that is below us.
+    tree.program = process.pid
     while process.poll() is None:
         tree.memory_bytes()
         time.sleep(POLL_SECONDS)
