@@ -1,9 +1,12 @@
 """Removes secrets from what is shown: the queries of URLs, which hold signatures, and other known secrets."""
 
+import copy
 import logging
 import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
+
+from numerai_predict.visible import visible, visible_lines
 
 # Anything shorter is not a signature, and may occur in any text or command line.
 SHORTEST_SECRET = 8
@@ -29,7 +32,7 @@ def without(secrets: Sequence[str], text: str) -> str:
 
 class DiscreetFormatter(logging.Formatter):
     """Formats log lines without the queries of URLs, which libraries quote, and without the secrets; each message
-    begins with `about`.
+    begins with `about`. A record is one line, whatever its message holds; only a traceback has more.
     """
 
     def __init__(self, secrets: Sequence[str] = (), about: str = "") -> None:
@@ -38,4 +41,12 @@ class DiscreetFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, or lines if there is a traceback."""
-        return without(self._secrets, hide_queries(super().format(record)))
+        bare = copy.copy(record)
+        bare.exc_info = bare.exc_text = bare.stack_info = None
+        lines = visible(self._discreet(super().format(bare)))
+        if record.exc_info:
+            lines += "\n" + visible_lines(self._discreet(self.formatException(record.exc_info)))
+        return lines
+
+    def _discreet(self, text: str) -> str:
+        return without(self._secrets, hide_queries(text))

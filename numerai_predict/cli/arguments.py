@@ -17,6 +17,7 @@ from numerai_predict.redaction import SHORTEST_SECRET
 from numerai_predict.report import RunReport
 from numerai_predict.runner import RunRequest
 from numerai_predict.transfer import is_url
+from numerai_predict.visible import visible
 
 PROGRAM = "predict.py"
 # As Docker's --memory has it, a bare k, m, g is a power of 1024; kB, MB, GB are powers of 1000.
@@ -122,7 +123,7 @@ def refuse(fault: Fault, argv: Sequence[str] | None, program: str) -> NoReturn:
     with contextlib.suppress(OSError):  # Who should read it may be gone, or have no room.
         if not (sys.argv[1:] if argv is None else argv):
             build_parser(program).print_usage(sys.stderr)
-        print(f"{program}: error: {fault.message} (see --help)", file=sys.stderr, flush=True)
+        print(f"{program}: error: {visible(fault.message)} (see --help)", file=sys.stderr, flush=True)
     raise SystemExit(fault.code.blame.exit_status)
 
 

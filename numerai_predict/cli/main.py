@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from numerai_predict.cli import arguments, presign
 from numerai_predict.cli.session import carry_out, conclude, session, show
 from numerai_predict.faults import Fault
+from numerai_predict.visible import visible
 
 PROGRAM = "numerai-predict"
 
@@ -19,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parser().parse_args(given or ["--help"])
     except Fault as fault:
-        show(f"{PROGRAM}: error: {fault.message} (see --help)", sys.stderr)
+        show(f"{PROGRAM}: error: {visible(fault.message)} (see --help)", sys.stderr)
         return fault.code.blame.exit_status
     return int(COMMANDS[args.command](args.arguments))
 

@@ -17,6 +17,7 @@ from numerai_predict.cli import arguments
 from numerai_predict.faults import Blame, Code, Fault
 from numerai_predict.report import image_name
 from numerai_predict.sandbox import Limits
+from numerai_predict.visible import visible
 
 EXPIRES_S = 3600  # A round is open for one hour.
 # Seven days: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(validity(now + timedelta(seconds=args.expires), signed.temporary), file=sys.stderr)
         print(command(signed))
         return 0
-    print(f"{parser.prog}: error: {problem}", file=sys.stderr)
+    print(f"{parser.prog}: error: {visible(problem)}", file=sys.stderr)
     return status
 
 

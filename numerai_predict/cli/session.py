@@ -5,16 +5,21 @@ import contextlib
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, NoReturn, TextIO
 
+from numerai_predict.background_writer import never_waiting, wait_for_readers
 from numerai_predict.cli import arguments
 from numerai_predict.cli.signals import ending_on_signals
-from numerai_predict.faults import Code, Fault, Interrupted
+from numerai_predict.faults import Blame, Code, Fault, Interrupted
 from numerai_predict.redaction import DiscreetFormatter
 from numerai_predict.report import RunReport, describe_inspection, explain, reproduce_command, summarize
 from numerai_predict.runner import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model
 from numerai_predict.sandbox import hide
+
+# For who reads what we say, when all else is done; Docker kills after ten.
+READER_SECONDS = 5.0
 
 
 @contextlib.contextmanager
@@ -46,6 +51,8 @@ def carry_out(args: argparse.Namespace, context: RunContext) -> RunReport:
 def conclude(args: argparse.Namespace, report: RunReport) -> int:
     """Explain how the run ended, write the report, and return the exit status."""
     if args.report:
+        if not args.report.is_file():  # It may be the stream that the lines before it went to.
+            wait_for_readers((sys.stdout, sys.stderr), 1.0)
         try:
             report.write(args.report)
         except OSError as error:
@@ -65,7 +72,8 @@ def conclude(args: argparse.Namespace, report: RunReport) -> int:
 def show(text: str, stream: TextIO) -> None:
     """Print to someone who may be gone, or have no room: how a run ended does not change by that."""
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=stream, flush=True)
+        stream.write(text + "\n")
+        stream.flush()
 
 
 def show_inspection(report: RunReport) -> None:
@@ -114,18 +122,25 @@ def open_standard_streams() -> None:
 
 
 def enter(command: Callable[[], int]) -> NoReturn:
-    """Do the whole work of this process, whose exit status the command returns or exits with."""
+    """Do the whole work of this process, whose exit status the command returns or exits with. Nothing that it prints
+    waits for who reads it.
+    """
     open_standard_streams()
+    given = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(never_waiting, given)
     try:
         status = command()
     except SystemExit as end:
         status = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
+        status = Blame.RUNTIME.exit_status
     leave(status)
 
 
 def leave(status: int) -> NoReturn:
-    """Flush and leave at once: a reader who is gone must not change the status, as it does at Python's own exit."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
+    """Leave as soon as all is read, and soon if it is not: a reader who is gone must not change the status, as it does
+    at Python's own exit.
+    """
+    wait_for_readers((sys.stdout, sys.stderr), READER_SECONDS)
     os._exit(status)

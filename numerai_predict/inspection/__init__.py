@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from numerai_predict.inspection.arity import count_arguments, optional_second_argument
 from numerai_predict.inspection.file_type import PickleFacts, look, sha256
-from numerai_predict.inspection.findings import THIS_PYTHON, Difference, Findings, Module, printable
+from numerai_predict.inspection.findings import THIS_PYTHON, Difference, Findings, Module
 from numerai_predict.inspection.preflight import before_loading, doubts, expected, named_in_main, other_pythons
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = [
     "open_pickle",
     "optional_second_argument",
     "other_pythons",
-    "printable",
     "sha256",
 ]
 

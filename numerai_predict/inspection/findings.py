@@ -7,11 +7,6 @@ from typing import Any, Literal
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def printable(text: str) -> str:
-    """The text with escapes for what does not print: names in a pickle may hold commands of a terminal."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
-
-
 @dataclass(frozen=True)
 class Module:
     """A module that the model needs, or a package with all that it needs of it. `status` is "present", "missing" or

@@ -12,9 +12,10 @@ from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import bytecode, compatibility, installed
 from numerai_predict.inspection.bytecode import CodeArguments, Import
 from numerai_predict.inspection.file_type import compression_of
-from numerai_predict.inspection.findings import Difference, Findings, Module, printable
+from numerai_predict.inspection.findings import Difference, Findings, Module
 from numerai_predict.inspection.model_signature import Model, describe_model
 from numerai_predict.inspection.stub_unpickler import CLOUDPICKLE, DILL, Traces, trace
+from numerai_predict.visible import visible
 
 # What the first object of a file says that torch.save wrote before it wrote archives:
 # https://github.com/pytorch/pytorch/blob/main/torch/serialization.py
@@ -96,7 +97,7 @@ def _parameters(model: Model) -> list[str] | None:
 
 
 def _short(text: str) -> str:
-    return printable(text[:MAX_TEXT])
+    return visible(text[:MAX_TEXT])
 
 
 def _written_by(possible: list[frozenset[str]]) -> list[str]:
@@ -173,4 +174,4 @@ def _differences(traces: Traces) -> list[Difference]:
     found = compatibility.differences(
         traces.marks, _references(traces), installed.missing_part, installed.version_of, has_gpu=GPU.exists()
     )
-    return [replace(each, message=printable(each.message)[:MAX_MESSAGE]) for each in found[:MAX_LISTED]]
+    return [replace(each, message=visible(each.message)[:MAX_MESSAGE]) for each in found[:MAX_LISTED]]

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import TextIO
 
-from numerai_predict.inspection import THIS_PYTHON, printable
+from numerai_predict.inspection import THIS_PYTHON
 from numerai_predict.report.run_report import RunReport
 from numerai_predict.report.sections import CallablePart, InspectionPart, ModelSection
+from numerai_predict.visible import visible
 
 GOOD, BAD, DOUBT, NEUTRAL = range(4)
 SIGNS = ("✓", "✗", "!", "")
@@ -73,4 +74,4 @@ def _can_show(texts: tuple[str, ...], stream: TextIO) -> bool:
 
 def _visible(line: str, stream: TextIO) -> str:
     encoding = stream.encoding or "ascii"
-    return printable(line).encode(encoding, "backslashreplace").decode(encoding)
+    return visible(line).encode(encoding, "backslashreplace").decode(encoding)

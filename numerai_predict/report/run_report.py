@@ -7,7 +7,7 @@ from typing import Any
 
 from numerai_predict.child import Answer
 from numerai_predict.faults import Code, Fault
-from numerai_predict.files import write_whole
+from numerai_predict.files import write_to_reader, write_whole
 from numerai_predict.report.sections import (
     DataSection,
     DeliverySection,
@@ -76,10 +76,9 @@ class RunReport:
 
     def write(self, path: Path) -> None:
         """Write the whole report, or nothing: a reader never sees half of it. Raises OSError."""
-        text = json.dumps(self.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        content = text.encode(errors="backslashreplace")
+        content = json.dumps(self.as_json(), indent=2, allow_nan=False).encode() + b"\n"  # ASCII: safe on a terminal.
         if path.exists() and not path.is_file():
-            path.write_bytes(content)  # A device or a pipe: /dev/stderr.
+            write_to_reader(content, path)  # /dev/stderr, for example.
         else:
             write_whole(content, path.resolve())
 

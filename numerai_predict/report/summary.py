@@ -18,6 +18,7 @@ from numerai_predict.report.sections import (
 )
 from numerai_predict.sandbox import PROMISES
 from numerai_predict.transfer import file_name_of, is_url
+from numerai_predict.visible import visible, visible_lines
 
 BAR_WIDTH = 40
 HERE = '"$PWD"'
@@ -61,10 +62,9 @@ def explain(report: RunReport, command: str, with_trace: bool) -> str:
     """The failure in a report: the model's traceback, then code, cause, remedy and the command that reproduces it."""
     fault = report.fault
     assert fault is not None
-    trace = f"{fault.trace.rstrip()}\n\n" if fault.trace and with_trace else ""
-    return (
-        f"{trace}{report.status}: {fault.code}\n  {fault.message}\n  Hint: {fault.hint}\n  Reproduce it with: {command}"
-    )
+    trace = f"{visible_lines(fault.trace.rstrip())}\n\n" if fault.trace and with_trace else ""
+    message, hint = visible(fault.message), visible(fault.hint)
+    return f"{trace}{report.status}: {fault.code}\n  {message}\n  Hint: {hint}\n  Reproduce it with: {command}"
 
 
 def reproduce_command(run: Reproducible) -> str:
@@ -78,14 +78,14 @@ def reproduce_command(run: Reproducible) -> str:
         value = str(getattr(run, flag))
         if is_url(value):
             mounted[HERE] = None
-            flags += [f"--{flag}", f"{HERE}/{shlex.quote(file_name_of(value))}"]
+            flags += [f"--{flag}", f"{HERE}/{shell_word(file_name_of(value))}"]
         elif flag == "model" or Path(value).exists():
             path = os.path.abspath(value)
             folder = os.path.dirname(path)
-            mounted[shlex.quote(folder if folder != "/" else path)] = None  # Docker mounts nothing on the root itself.
-            flags += [f"--{flag}", shlex.quote(path)]
+            mounted[shell_word(folder if folder != "/" else path)] = None  # Docker mounts nothing on the root itself.
+            flags += [f"--{flag}", shell_word(path)]
         elif value not in (DATASET, BENCHMARKS):
-            flags += [f"--{flag}", shlex.quote(value)]
+            flags += [f"--{flag}", shell_word(value)]
     if run.time_limit != TIME_LIMIT_S:
         flags += ["--time_limit", f"{run.time_limit:g}"]
     if run.memory_limit != MEMORY_LIMIT:
@@ -93,6 +93,18 @@ def reproduce_command(run: Reproducible) -> str:
     flags += [f"--{flag}" for flag in ("strict", "inspect") if getattr(run, flag)]
     mounts = " ".join(f"-v {folder}:{folder}" for folder in mounted)
     return f"docker run -i --rm {mounts} {image_name()} {' '.join(flags)}"
+
+
+def shell_word(text: str) -> str:
+    """The text as a word of a shell's command line; as one of bash and its like, where it does not print."""
+    if text.isprintable():
+        return shlex.quote(text)
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{''.join(letter if letter.isprintable() else _bytes_of(letter) for letter in quoted)}'"
+
+
+def _bytes_of(letter: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(letter))
 
 
 def image_name() -> str:
@@ -174,7 +186,7 @@ def _delivery_lines(delivery: DeliverySection) -> list[str]:
 
 
 def _row(label: str, text: str) -> str:
-    return f"  {label:<16} {text}"
+    return f"  {label:<16} {visible(text)}"
 
 
 def _mib(size: float) -> str:

@@ -151,6 +151,8 @@ def usage_warnings(outcome: Outcome, report: RunReport) -> Iterator[str]:
         yield report.usage.warning
     if outcome.dropped_log_bytes:
         yield f"Of what the model printed, the first {outcome.limits.log_bytes:,} bytes are shown"
+    if outcome.unread_log_bytes:
+        yield f"{outcome.unread_log_bytes:,} bytes that the model printed could not be shown: nobody read them in time"
     if report.runtime.confinement:
         for entry in report.runtime.confinement.broken:
             yield f"It cannot be promised here that the model {PROMISES[entry.promise]}: {entry.reason}"

@@ -17,6 +17,9 @@ from numerai_predict.sandbox import landlock, linux, seccomp
 from numerai_predict.sandbox.channel import Message
 
 PROC = Path("/proc")
+DEVICES = Path("/dev")
+# Linux's, and those of macOS.
+TERMINALS = ("tty", "console", "pts/[0-9]*", "ttys[0-9]*")
 CAPSET = {"x86_64": 126, "aarch64": 91}
 NICENESS = 10
 # Counts the threads of that user on the whole machine; the runtime stops a model long before.
@@ -39,7 +42,7 @@ def confine(terms: Message, reaper: int) -> dict[str, str]:
         "secrets": _drop_capabilities,
         "processes": lambda: _end_with(reaper),
         "memory": lambda: _take_little(terms["memory_bytes"], terms["file_bytes"]),
-        "files": lambda: landlock.restrict_writes([Path(terms["folder"])]),
+        "files": lambda: landlock.restrict_files([Path(terms["folder"])]),
         "network": lambda: seccomp.forbid([runtime, reaper]),
     }
     for promise, give_up in steps.items():
@@ -164,8 +167,23 @@ def _leaks(protected: Sequence[int], shared_folder: Path) -> Iterator[tuple[str,
         trace.mkdir()
         trace.rmdir()
         yield "files", f"the model could write to {shared_folder}"
+    if terminal := next(filter(_can_be_opened, _terminals()), None):
+        yield "terminal", f"the model could open {terminal}"
     if os.geteuid() == 0:
         yield "user", "the model runs as root"
+
+
+def _terminals() -> Iterator[Path]:
+    for pattern in TERMINALS:
+        yield from DEVICES.glob(pattern)
+
+
+def _can_be_opened(terminal: Path) -> bool:
+    for way in (os.O_RDONLY, os.O_WRONLY):
+        with contextlib.suppress(OSError):
+            os.close(os.open(terminal, way | os.O_NOCTTY | os.O_NONBLOCK))
+            return True
+    return False
 
 
 def _other_processes() -> list[Path]:

@@ -1,8 +1,9 @@
 """Landlock, the kernel's way for a process to give up access: https://docs.kernel.org/userspace-api/landlock.html."""
 
+import contextlib
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from numerai_predict.sandbox import linux
@@ -12,7 +13,7 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION = 1
 _PATH_BENEATH = 1
 
-_WRITE_FILE = 1 << 1
+_WRITE_FILE, _READ_FILE = 1 << 1, 1 << 2
 _REMOVE_DIR, _REMOVE_FILE = 1 << 4, 1 << 5
 _MAKE_CHAR, _MAKE_DIR, _MAKE_REG, _MAKE_SOCK, _MAKE_FIFO, _MAKE_BLOCK, _MAKE_SYM = (1 << bit for bit in range(6, 13))
 _REFER, _TRUNCATE = 1 << 13, 1 << 14
@@ -21,24 +22,28 @@ _CHANGE_FOLDER = (
 )
 _SCOPE_ABSTRACT_UNIX_SOCKET, _SCOPE_SIGNAL = 1, 2
 
+ROOT = Path("/")
 DEVICES = Path("/dev")
 SHARED_MEMORY = Path("/dev/shm")
+# What programs need, and what GPUs are used through; no terminal is among them.
+USEFUL_DEVICES = ("null", "zero", "full", "random", "urandom", "nvidia*", "dri", "kfd", "dxg")
 
 
-def restrict_writes(folders: Sequence[Path]) -> int:
-    """Let the calling thread, and all that it starts, change only what is below `folders`; reading stays free.
+def restrict_files(folders: Sequence[Path]) -> int:
+    """Let the calling thread, and all that it starts, change only what is below `folders`, and read all files but
+    devices.
 
-    Existing devices may still be written to, and POSIX shared memory be used. Like any Landlock domain, it also cuts
-    off the processes outside: no ptrace, and no look at their /proc/PID/mem, environ or fd/N (a root with CAP_PERFMON,
-    which containers do not give, still sees environ). From version 6 on they get no signals either, and their
-    abstract unix sockets cannot be reached. Not covered: what is already open, and the mode, owner, times and
-    extended attributes of files.
+    POSIX shared memory can be used, and the devices that programs need; no other can be opened, terminals included.
+    Folders can be listed everywhere. Like any Landlock domain, it also cuts off the processes outside: no ptrace, and
+    no look at their /proc/PID/mem, environ or fd/N (a root with CAP_PERFMON, which containers do not give, still sees
+    environ). From version 6 on they get no signals either, and their abstract unix sockets cannot be reached. Not
+    covered: what is already open, pipes, and the mode, owner, times and extended attributes of files.
 
     Returns the kernel's Landlock version; raises OSError where there is none (ENOSYS, EOPNOTSUPP).
     """
     version = linux.syscall(_CREATE_RULESET, 0, 0, _ASK_VERSION)
     file_rights = _WRITE_FILE | (_TRUNCATE if version >= 3 else 0)
-    rights = file_rights | _CHANGE_FOLDER | (_REFER if version >= 2 else 0)
+    rights = file_rights | _READ_FILE | _CHANGE_FOLDER | (_REFER if version >= 2 else 0)
     scopes = _SCOPE_ABSTRACT_UNIX_SOCKET | _SCOPE_SIGNAL if version >= 6 else 0
     # struct landlock_ruleset_attr; older kernels take the longer form as long as what they do not know is 0.
     attributes = struct.pack("=QQQ", rights, 0, scopes)
@@ -46,7 +51,11 @@ def restrict_writes(folders: Sequence[Path]) -> int:
     try:
         for folder in folders:
             _allow(ruleset, folder, rights)
-        _allow(ruleset, DEVICES, file_rights)
+        for entry in _readable_entries():
+            with contextlib.suppress(OSError):  # A link to nowhere.
+                _allow(ruleset, entry, _READ_FILE)
+        for device in (found for pattern in USEFUL_DEVICES for found in DEVICES.glob(pattern)):
+            _allow(ruleset, device, _READ_FILE | file_rights)
         if SHARED_MEMORY.is_dir():
             _allow(ruleset, SHARED_MEMORY, rights)
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)  # Else only root may.
@@ -56,8 +65,16 @@ def restrict_writes(folders: Sequence[Path]) -> int:
     return version
 
 
-def _allow(ruleset: int, folder: Path, rights: int) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _readable_entries() -> Iterator[Path]:
+    """What is in the root folder but for what holds, or leads to, the devices: a rule can only allow."""
+    for entry in ROOT.iterdir():
+        place = Path(os.path.realpath(entry))
+        if place != ROOT and place != DEVICES and DEVICES not in place.parents:
+            yield place
+
+
+def _allow(ruleset: int, path: Path, rights: int) -> None:
+    descriptor = os.open(path, os.O_PATH)
     try:
         linux.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, struct.pack("=Qi", rights, descriptor), 0)
     finally:

@@ -12,6 +12,7 @@ PROMISES = {
     "secrets": "reads nothing of the runtime's memory, arguments and environment",
     "parent": "sends the runtime no signal and changes none of its limits",
     "files": "writes only to a folder of its own and to shared memory",
+    "terminal": "opens no terminal",
     "user": "runs as an ordinary user",
     "memory": "is ended before the runtime when memory runs out",
     "processes": "leaves no process behind",
@@ -47,6 +48,7 @@ class Outcome:
     """How the program ended: its answer if it signed one, its exit status (-N: signal N), and what it used.
 
     `wall_s` is the sum of its phases; `waited_s`, in which it waited for what it had asked for, comes on top.
+    `dropped_log_bytes` of its output were beyond the limit, `unread_log_bytes` taken by nobody in time.
     `trace` is what its faulthandler wrote. `broken` names the promises that did not hold, each with the reason; None
     if it ended before it confined itself. `oom_kills` counts the processes that the kernel ended in our container
     meanwhile for want of memory. `container_bytes` is the container's memory where that is less than the limit.
@@ -67,6 +69,7 @@ class Outcome:
     refusal: str = ""
     trace: str = ""
     dropped_log_bytes: int = 0
+    unread_log_bytes: int = 0
     oom_kills: int = 0
     container_bytes: int | None = None
     broken: Mapping[str, str] | None = None

@@ -45,7 +45,7 @@ class Supervisor:
     itself (confine.py), its `task` among them. What else it asks for by name comes from `provide`, which is called in a
     thread, once for each name; the time it takes does not count. What it finds out before it answers goes to
     `take_findings`, once, which raises ProtocolError if that is not in order. What it prints goes to `stdout` and
-    `stderr`, if they are given.
+    `stderr`, as text (visible.py), if they are given; nobody waits for who reads there.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class Supervisor:
         self._resources.callback(self._provider.close)
         self._selector = self._resources.enter_context(selectors.DefaultSelector())
         self._listen_to(self._provider.fileno(), self._hand_over)
+        self._resources.callback(self._relay.end, 0)
         with contextlib.ExitStack() as handed_over:
             child = self._launcher.launch(self._birthplace(handed_over))
         self._clock = PhaseClock()
@@ -127,10 +128,18 @@ class Supervisor:
             user=self._workspace.user,
             environment=model_environment(os.environ, available_cpus(), self._workspace.folder),
             channel=theirs.fileno(),
-            stdout=self._pipe(self._relay.handler(stdout), handed_over),
-            stderr=self._pipe(self._relay.handler(stderr), handed_over),
+            stdout=self._output(stdout, handed_over),
+            stderr=self._output(stderr, handed_over),
             reports=self._pipe(self._take_report, handed_over),
         )
+
+    def _output(self, stream: BinaryIO | None, until: contextlib.ExitStack) -> int:
+        """A pipe for what the program prints; it can also be opened by its name, /dev/stdout or /dev/stderr."""
+        target = self._pipe(self._relay.handler(stream), until)
+        if (user := self._workspace.user) is not None:
+            with contextlib.suppress(OSError):  # Only Linux gives a pipe an owner.
+                os.fchown(target, user, user)
+        return target
 
     def _pipe(self, handle: Callable[[int], bool], until: contextlib.ExitStack) -> int:
         """The writing end of a pipe, which closes with `until`; `handle` takes what comes out of the other."""
@@ -301,6 +310,7 @@ class Supervisor:
         enough = time.monotonic() + DRAIN_SECONDS
         while self._listen(0) and time.monotonic() < enough:
             pass
+        self._relay.end(DRAIN_SECONDS)
 
     def _sum_up(self, status: int, cpu_s: float) -> Outcome:
         conversation = self._conversation
@@ -320,6 +330,7 @@ class Supervisor:
             refusal=self._refusal,
             trace=self._trace.decode(errors="replace"),
             dropped_log_bytes=self._relay.dropped_bytes,
+            unread_log_bytes=self._relay.unread_bytes,
             oom_kills=self._group.oom_kills() - self._oom_kills_before if self._group else 0,
             container_bytes=self._container_bytes,
             broken=self._broken(),

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numerai_predict.background_writer import never_waiting, wait_for_readers
 from numerai_predict.redaction import DiscreetFormatter, hide_queries
 from numerai_predict.sandbox import hide
 from numerai_predict.transfer import http
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 # https://parquet.apache.org/docs/file-format/
 PARQUET_MAGIC = b"PAR1"
+READER_SECONDS = 1.0
 
 
 class DatasetDownload:
@@ -141,10 +143,13 @@ def main() -> None:
     threading.Thread(target=leave_with_parent, daemon=True).start()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    given = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(never_waiting, given)
     name, target, until = sys.argv[1:]
     set_up_logging(name)
     json.dump(outcome(name, Path(target), float(until)), answer)
     answer.flush()
+    wait_for_readers((sys.stdout, sys.stderr), READER_SECONDS)
     os._exit(0)  # apache/arrow#34314: the interpreter may abort at exit.
 
 
