@@ -130,9 +130,7 @@ def never_waiting(stream: TextIO) -> TextIO:
     with contextlib.suppress(OSError, ValueError):
         stream.flush()
     writer = BackgroundWriter(stream.buffer)
-    return io.TextIOWrapper(
-        cast(BinaryIO, writer), encoding=stream.encoding, errors=stream.errors, write_through=True
-    )
+    return io.TextIOWrapper(cast(BinaryIO, writer), encoding=stream.encoding, errors=stream.errors, write_through=True)
 
 
 def wait_for_readers(streams: Sequence[TextIO], seconds: float) -> None:

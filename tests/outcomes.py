@@ -80,6 +80,11 @@ FAULTS = {
     "raises_without_a_message": Fault(Code.MODEL_RAISED, r"raised AssertionError in predict"),
     "raises_many_lines": Fault(Code.MODEL_RAISED, r"\A[^\n]*\Z"),
     "raises_the_unprintable": Fault(Code.MODEL_RAISED, r"Unprintable"),
+    "raises_commands_of_a_terminal": Fault(
+        Code.MODEL_RAISED,
+        r"raised ValueError: raised \x1b\[2J",
+        log=r"(?m)^  The model raised ValueError: raised \\x1b\[2J\\x1b\]0;title\\x07\\x9b31m\\u202e\\x08\\x7f",
+    ),
     "raises_lone_surrogates": Fault(Code.MODEL_RAISED, r"feature .* is broken"),
     "raises_key_error_of_its_own": Fault(Code.MODEL_RAISED, r"KeyError: 'lgbm_v2'"),
     "raises_eof_error": Fault(Code.MODEL_RAISED, r"EOFError"),
@@ -264,6 +269,8 @@ CONFINED: dict[str, Fault | Delivered] = {
     "fills_its_folder": Fault(Code.DISK_FULL, r"."),
     "leaves_traps_in_its_folder": Delivered(),
     "removes_the_working_directory": Delivered(),
+    "opens_a_terminal": Delivered(),
+    "prints_by_name": Delivered(r"(?s)logged to /dev/stderr.*logged to /proc/self/fd/2.*logged to /dev/fd/2.*\nechoed"),
     # Memory
     "eats_memory": Fault(Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB .* predicting", flags=LITTLE_MEMORY),
     "eats_memory_in_children": Fault(

@@ -61,3 +61,18 @@ class DiscreetFormatterTest(unittest.TestCase):
 
     def test_line_begins_with_what_it_is_about(self) -> None:
         self.assertIn("DEBUG 100%s: hello\n", self.line(DiscreetFormatter(about="100%s: "), "hello"))
+
+    def test_record_is_one_line_whatever_its_message_holds(self) -> None:
+        forged = "no\n2026-01-01 00:00:00,000 INFO Saved the predictions\r\x1b[2J\x9b\u202e"
+        first, *trace = self.line(DiscreetFormatter(), forged).split("\n")
+        self.assertTrue(
+            first.endswith(r"DEBUG no\n2026-01-01 00:00:00,000 INFO Saved the predictions\r\x1b[2J\x9b\u202e")
+        )
+        self.assertEqual("Traceback (most recent call last):", trace[0])
+        self.assertTrue(all(line.isprintable() for line in trace))
+
+    def test_traceback_that_another_formatter_left_on_the_record_is_not_shown(self) -> None:
+        record = logging.LogRecord("test", logging.DEBUG, "test.py", 1, "hello", (), None)
+        record.exc_text = SECRET
+        self.assertNotIn(SECRET, DiscreetFormatter([SECRET]).format(record))
+        self.assertEqual(SECRET, record.exc_text)

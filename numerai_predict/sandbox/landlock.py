@@ -69,7 +69,7 @@ def _readable_entries() -> Iterator[Path]:
     """What is in the root folder but for what holds, or leads to, the devices: a rule can only allow."""
     for entry in ROOT.iterdir():
         place = Path(os.path.realpath(entry))
-        if place != ROOT and place != DEVICES and DEVICES not in place.parents:
+        if place not in (DEVICES, *DEVICES.parents) and DEVICES not in place.parents:
             yield place
 
 

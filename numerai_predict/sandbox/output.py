@@ -66,7 +66,7 @@ class _Reader:
     def __init__(self, target: BinaryIO) -> None:
         self._is_shared = isinstance(target, BackgroundWriter)
         self._writer = target if isinstance(target, BackgroundWriter) else BackgroundWriter(target)
-        self._text = VisibleStream(keep_styles=not target.isatty())
+        self._text = VisibleStream(keep_styles=not _is_terminal(target))
         self.unread_bytes = 0
 
     def show(self, output: bytes) -> int:
@@ -82,6 +82,13 @@ class _Reader:
         if not self._is_shared:
             self.unread_bytes += self._writer.finish(seconds)
             self._is_shared = True
+
+
+def _is_terminal(target: BinaryIO) -> bool:
+    try:
+        return target.isatty()
+    except (AttributeError, OSError, ValueError):  # No more than `write` and `flush`, or closed.
+        return False
 
 
 def read_now(descriptor: int) -> bytes | None:

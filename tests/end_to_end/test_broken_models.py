@@ -16,13 +16,14 @@ from functools import cache
 from pathlib import Path
 
 from numerai_predict.faults import Code
+from numerai_predict.visible import visible
 from tests.harness import ROOT, TESTS, PredictTestCase, Run, by_value, command_lines, load_source
 from tests.listeners import listening
 from tests.outcomes import CONFINED, CONTAINED, DELIVERED, FAULTS, ROWS, WARNINGS, Delivered, Fault, Warned
 from tests.servers import Answer, serving
 
 FOLDER = TESTS / "broken_models"
-PROMISES = {"network", "secrets", "parent", "files", "user", "memory", "processes"}
+PROMISES = {"network", "secrets", "parent", "files", "terminal", "user", "memory", "processes"}
 # What reads_secrets.py looks for: one of our own, as other runs of the tests on this machine may show theirs. The
 # pattern does not match itself, for the model finds it in its own memory.
 SECRET = f"S3CR3T-{secrets.token_hex(4)}"
@@ -124,8 +125,9 @@ class BrokenModels(unittest.TestCase):
     def check_last_words(self, run: Run) -> None:
         """Code, cause, hint and the command are the last thing that the user reads."""
         fault = run.report["fault"]
-        said = f"{run.report['status']}: {fault['code']}\n  {fault['message']}\n  Hint: {fault['hint']}\n"
-        _, words, after = run.stderr.rpartition(said.encode(errors="backslashreplace").decode())
+        message, hint = visible(fault["message"]), visible(fault["hint"])
+        said = f"{run.report['status']}: {fault['code']}\n  {message}\n  Hint: {hint}\n"
+        _, words, after = run.stderr.rpartition(said)
         self.assertTrue(words, run.stderr)
         self.assertRegex(after, r"\A  Reproduce it with: docker run -i --rm .* --debug --model \S+[^\n]*\n\Z")
 

@@ -2,11 +2,14 @@
 
 import fcntl
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +35,33 @@ def sleeps(live_features: pd.DataFrame) -> pd.DataFrame:
     return live_features
 
 
+def ranks(live_features: pd.DataFrame) -> pd.DataFrame:
+    return live_features.filter(like="feature_").sum(axis=1).rank(pct=True).to_frame("prediction")
+
+
+def prints_forever(live_features: pd.DataFrame) -> pd.DataFrame:
+    while True:
+        print("x" * 8000)
+
+
+def prints_much(live_features: pd.DataFrame) -> pd.DataFrame:
+    print("x" * 3_000_000, end="", file=sys.stderr)
+    return ranks(live_features)
+
+
+def opens(terminal: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+        for name in (terminal, "/dev/tty"):
+            try:
+                os.close(os.open(name, os.O_RDONLY | os.O_NOCTTY))
+            except OSError:
+                continue
+            raise AssertionError(name)
+        return ranks(live_features)
+
+    return predict
+
+
 class InterruptionTestCase(PredictTestCase):
     def command(self, model: Path) -> list[str]:
         report = ("--report", self.folder / "report.json", "--output_dir", self.output_dir)
@@ -49,6 +79,13 @@ class InterruptionTestCase(PredictTestCase):
         self.assertRegex(run.report["fault"]["message"], "stopped by SIGTERM")
 
 
+def full_pipe() -> tuple[int, int]:
+    """A pipe whose reader pauses."""
+    reader, writer = os.pipe()
+    os.write(writer, b"x" * fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096))
+    return reader, writer
+
+
 class SignalTest(InterruptionTestCase):
     def test_signal_before_all_is_imported_ends_the_run_with_a_report(self) -> None:
         started = self.folder / "started"
@@ -62,27 +99,16 @@ class SignalTest(InterruptionTestCase):
             process.terminate()
             self.check_interrupted(self.result(process))
 
-    def test_signal_while_a_log_line_is_written_ends_the_run(self) -> None:
-        reader, writer = os.pipe()
-        room = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-        os.write(writer, b"x" * room)  # The first line of the log has to wait.
-        with subprocess.Popen(self.command(LEGACY_MODEL), stderr=writer) as process:
+    def test_signal_ends_a_run_whose_log_nobody_reads(self) -> None:
+        reader, writer = full_pipe()
+        self.addCleanup(os.close, reader)
+        command = self.command(self.pickle(sleeps))
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=writer) as process:
             os.close(writer)
-            self.wait_until_it_writes(process.pid)
+            assert process.stdout is not None
+            self.assertEqual(b"asleep\n", process.stdout.readline())
             process.terminate()
-            time.sleep(0.5)  # The handler runs, and only then is there room for what the run says at its end.
-            with os.fdopen(reader, "rb") as log:
-                said = log.read().decode()
-            process.wait()
-        self.assertNotIn("Looking into the model", said)
-        self.check_interrupted(self.run_of(process.returncode, b"", said.encode()))
-
-    def wait_until_it_writes(self, pid: int) -> None:
-        """Wait until the process sleeps in a write to its full pipe."""
-        stat = Path(f"/proc/{pid}/wchan")
-        enough = time.monotonic() + 20
-        while "pipe" not in stat.read_text() and time.monotonic() < enough:
-            time.sleep(0.02)
+            self.check_interrupted(self.result(process))
 
     def test_interrupted_run_reports_what_it_used(self) -> None:
         command = self.command(self.pickle(sleeps))
@@ -126,6 +152,44 @@ class StreamTest(InterruptionTestCase):
         finally:
             os.close(writer)
         self.assertEqual(3, done.returncode)
+
+    def test_readers_who_pause_hold_up_neither_the_time_limit_nor_the_end(self) -> None:
+        reader, writer = full_pipe()
+        self.addCleanup(os.close, reader)
+        began = time.monotonic()
+        command = [*self.command(self.pickle(prints_forever)), "--time_limit", "4"]
+        done = subprocess.run(command, stdout=writer, stderr=writer, timeout=60, check=False)
+        os.close(writer)
+        self.assertLess(time.monotonic() - began, 4 + ENDS_WITHIN_S)
+        self.assertEqual((1, "timeout"), (done.returncode, self.run_of(1, b"", b"").code))
+
+    def test_reader_who_goes_on_reading_gets_the_end_and_how_much_he_missed(self) -> None:
+        command = [*self.command(self.pickle(prints_much)), "--debug"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None
+            while not self.is_saved():
+                time.sleep(0.05)
+            log = process.stderr.read().decode()
+        self.assertEqual(0, process.returncode)
+        self.assertRegex(log, r"\n\S+ \S+ WARNING [\d,]+ bytes that the model printed could not be shown")
+        self.assertIn("\nSummary\n", log)
+
+    def is_saved(self) -> bool:
+        return bool(self.run_of(0, b"", b"").csvs)
+
+    @unittest.skipUnless(sys.platform == "linux", "macOS keeps no output of a stopped terminal")
+    def test_terminal_whose_output_is_stopped_holds_up_nothing_and_is_out_of_the_model_s_reach(self) -> None:
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        terminal = os.ttyname(theirs)
+        termios.tcflow(theirs, termios.TCOOFF)
+        program = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+        program += "; os.execv(sys.argv[1], sys.argv[1:])"
+        command = [*self.command(self.pickle(opens(terminal))), "--time_limit", "30"]
+        done = subprocess.run([sys.executable, "-c", program, *command], stdin=theirs, stdout=theirs, stderr=theirs)
+        termios.tcflow(theirs, termios.TCOON)
+        os.close(theirs)
+        self.assertEqual(0, done.returncode, os.read(ours, 10_000))
 
     def test_model_that_succeeds_without_standard_streams_writes_whole_predictions(self) -> None:
         argv = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *self.command(LEGACY_MODEL)]

@@ -153,7 +153,7 @@ class Confinement(unittest.TestCase):
         confinement = self.results["dials_out"].result().report["runtime"]["confinement"]
         self.assertEqual([], confinement["broken"])
         self.assertEqual(
-            {"network", "secrets", "parent", "files", "user", "memory", "processes"}, {*confinement["kept"]}
+            {"network", "secrets", "parent", "files", "terminal", "user", "memory", "processes"}, {*confinement["kept"]}
         )
 
 

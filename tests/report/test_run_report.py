@@ -9,6 +9,7 @@ import tempfile
 import threading
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import jsonschema
 
@@ -123,6 +124,26 @@ class WriteTest(unittest.TestCase):
         RunReport().write(self.path)
         self.assertEqual(json.loads(os.read(reader, 1 << 16))["schema"], 1)
         self.assertTrue(stat.S_ISFIFO(self.path.stat().st_mode))
+
+    def test_write_to_a_pipe_that_nobody_reads_is_an_error_and_does_not_wait_for_ever(self) -> None:
+        os.mkfifo(self.path)
+        with self.assertRaises(OSError):
+            RunReport().write(self.path)
+        reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, writer)
+        os.write(writer, b"x" * (1 << 20))
+        with mock.patch("numerai_predict.files.READER_SECONDS", 0.1), self.assertRaises(TimeoutError):
+            RunReport().write(self.path)
+
+    def test_report_holds_no_commands_of_a_terminal(self) -> None:
+        report = RunReport()
+        report.note_fault(Fault(Code.TIMEOUT, "\x1b[2J\x9b\u202e\ud800"))
+        report.write(self.path)
+        text = self.path.read_bytes().decode("ascii")
+        self.assertTrue(all(line.isprintable() for line in text.split("\n")))
+        self.assertEqual("\x1b[2J\x9b\u202e\ud800", json.loads(text)["fault"]["message"])
 
     def test_write_to_a_link_replaces_the_file_that_it_names(self) -> None:
         link = self.folder / "link.json"

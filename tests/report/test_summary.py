@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,12 @@ class ExplainTest(unittest.TestCase):
     def test_explain_with_trace_begins_with_it(self) -> None:
         plain = explain(self.report, "docker run", with_trace=False)
         self.assertEqual(explain(self.report, "docker run", with_trace=True), f"Traceback\n  somewhere\n\n{plain}")
+
+    def test_explain_escapes_what_commands_a_terminal(self) -> None:
+        self.report.note_fault(Fault(Code.TIMEOUT, "a\nb\x1b[2J", "c\x9b\u202e", "d\x1b[H\n  e\r"))
+        said = explain(self.report, "docker run", with_trace=True)
+        expected = [r"d\x1b[H", "  e", "", "failed: timeout", r"  a\nb\x1b[2J", r"  Hint: c\x9b\u202e"]
+        self.assertEqual(expected, said.split("\n")[:-1])
 
     def test_explain_of_a_fault_without_trace_begins_with_its_status(self) -> None:
         self.report.note_fault(Fault(Code.UPLOAD_FAILED, "No."))
@@ -147,6 +154,15 @@ class ReproduceCommandTest(unittest.TestCase):
         _, flags = self.parts(model="https://host/my%20model%3B$HOME.pkl")
         self.assertEqual(flags["--model"], str(self.folder / "my model;$HOME.pkl"))
 
+    @unittest.skipUnless(shutil.which("bash"), "needs bash")
+    def test_command_for_names_that_do_not_print_survives_bash(self) -> None:
+        name = "a\x1b[2J\n\x9b\u202f\u202e'\\x41 b\udcff.pkl"
+        command = self.command(model=name)
+        self.assertTrue(command.isprintable())
+        script = f"docker() {{ printf '%s\\0' \"$@\"; }}\n{command}"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, check=True, cwd=self.folder)
+        self.assertIn(os.fsencode(self.folder / name), done.stdout.split(b"\0"))
+
     def test_command_for_a_model_from_a_url_names_its_file_without_query(self) -> None:
         for url, name in {
             "https://b.s3.amazonaws.com/a/model.pkl?X-Amz-Signature=secret#secret": "model.pkl",
@@ -244,6 +260,13 @@ class SummarizeTest(unittest.TestCase):
             "uploaded to": ["https://host/"],
         }
         self.assertEqual(rows, expected)
+
+    def test_summarize_escapes_what_commands_a_terminal(self) -> None:
+        report = self.report(replace(STATS, spearman={"\x1b[2J\n": 0.5}))
+        report.model.path = "/tmp/\x9b31m.pkl"
+        rows = self.rows(report)
+        self.assertEqual([r"+0.5000  \x1b[2J\n"], rows["Spearman"])
+        self.assertEqual([r"/tmp/\x9b31m.pkl (1,234,567 bytes)"], rows["model"])
 
     def test_summarize_lists_the_promises_kept_and_why_others_are_not(self) -> None:
         report = self.report()

@@ -1,6 +1,7 @@
 """landlock.py: real processes that may write to one folder only."""
 
 import os
+import pty
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ PRELUDE = f"""
 import ctypes, errno, os, signal, socket, subprocess, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
-from numerai_predict.sandbox.landlock import restrict_writes
+from numerai_predict.sandbox.landlock import restrict_files
 
 def outcome(call, *arguments, **named):
     try:
@@ -25,14 +26,14 @@ def outcome(call, *arguments, **named):
         return errno.errorcode[error.errno]
 
 inside, outside = map(Path, sys.argv[1:])
-version = restrict_writes([inside])
+version = restrict_files([inside])
 """
 # What the kernel says to a write that Landlock denies, and to a move across folders.
 DENIED = "EACCES"
 
 
 @unittest.skipUnless(sys.platform == "linux", "needs Linux")
-class RestrictWritesTest(unittest.TestCase):
+class RestrictFilesTest(unittest.TestCase):
     """A process that this one has started, as the same user, with a folder for it and one that is not."""
 
     def setUp(self) -> None:
@@ -122,18 +123,59 @@ class RestrictWritesTest(unittest.TestCase):
 
     def test_everything_can_be_read_and_run(self) -> None:
         words = self.run_restricted("""
-            print((outside / "file").read_text(), len(os.listdir(outside)), Path("/proc/self/stat").exists())
+            print((outside / "file").read_text(), len(os.listdir(outside)), bool(Path("/proc/self/stat").read_bytes()))
+            print(os.listdir("/dev") != [], bool(Path(sys.executable).read_bytes()))
             print(subprocess.run(["echo", "ran"], stdout=subprocess.PIPE, text=True).stdout)
         """)
-        self.assertEqual(words, ["content", "2", "True", "ran"])
+        self.assertEqual(words, ["content", "2", "True", "True", "True", "ran"])
 
-    def test_devices_can_be_written_to_but_not_made(self) -> None:
+    def test_file_in_the_root_folder_can_be_read_and_what_leads_to_the_devices_is_no_way_round(self) -> None:
         words = self.run_restricted("""
-            print(outcome(Path("/dev/null").write_text, "x"), outcome(Path("/dev/zero").write_text, "x"))
-            pty, terminal = os.openpty()
-            print(os.write(terminal, b"x"), outcome(Path(f"/dev/numerai-{os.getpid()}").touch))
+            from unittest import mock
+            from numerai_predict.sandbox import landlock
+            root = inside / "root"
+            root.mkdir()
+            (root / "model.pkl").write_text("model")
+            for name, target in {"all": "/", "devices": "/dev", "pts": "/dev/pts", "nowhere": "/nowhere"}.items():
+                (root / name).symlink_to(target)
+            with mock.patch.object(landlock, "ROOT", root):
+                print(*sorted(map(str, landlock._readable_entries())))
         """)
-        self.assertEqual(words, ["done", "done", "1", DENIED])
+        self.assertEqual(["/nowhere", f"{self.inside}/root/model.pkl"], words)
+
+    def test_useful_devices_can_be_read_and_written_to_but_not_made(self) -> None:
+        words = self.run_restricted("""
+            for name in ("null", "zero", "random", "urandom"):
+                with open(f"/dev/{name}", "r+b", buffering=0) as device:
+                    print(device.write(b"x"), len(device.read(1)))
+            print(outcome(Path("/dev/full").write_text, "x"), Path("/dev/full").open("rb").read(1))
+            print(outcome(Path(f"/dev/numerai-{os.getpid()}").touch))
+        """)
+        self.assertEqual(words, ["1", "0", *["1", "1"] * 3, "ENOSPC", r"b'\x00'", DENIED])
+
+    def test_no_terminal_can_be_opened_by_whatever_name(self) -> None:
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        self.addCleanup(os.close, theirs)
+        (self.outside / "terminal").symlink_to(os.ttyname(theirs))
+        words = self.run_restricted(f"""
+            names = [{os.ttyname(theirs)!r}, outside / "terminal", "/dev/ptmx", "/dev/tty", "/dev/console"]
+            names.append("/proc/self/root" + {os.ttyname(theirs)!r})
+            for name in names:
+                for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):
+                    print(outcome(os.open, name, flags | os.O_NOCTTY | os.O_NONBLOCK))
+        """)
+        self.assertLessEqual({*words}, {DENIED, "ENOENT", "ENXIO"})
+        self.assertEqual([DENIED] * 9, words[:9])
+        self.assertEqual([DENIED] * 3, words[-3:])
+
+    def test_pipes_can_be_opened_by_the_names_of_the_standard_streams(self) -> None:
+        words = self.run_restricted("""
+            for name in ("/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"):
+                Path(name).open("a").write(name + " ")
+            print(subprocess.run(["sh", "-c", "echo sh > /dev/stdout; echo hidden > /dev/stderr"]).returncode)
+        """)
+        self.assertEqual(sorted(words), ["/dev/fd/1", "/dev/stdout", "/proc/self/fd/1", "0", "sh"])
 
     def test_shared_memory_and_semaphores_work(self) -> None:
         words = self.run_restricted("""
@@ -216,7 +258,7 @@ class RestrictWritesTest(unittest.TestCase):
     def test_nothing_is_left_open(self) -> None:
         words = self.run_restricted("""
             before = os.listdir("/proc/self/fd")
-            restrict_writes([inside])
+            restrict_files([inside])
             print(os.listdir("/proc/self/fd") == before)
         """)
         self.assertEqual(words, ["True"])
@@ -226,7 +268,7 @@ class RestrictWritesTest(unittest.TestCase):
         self.assertGreaterEqual(int(version), 1)
 
     def test_folder_that_does_not_exist_is_an_error(self) -> None:
-        words = self.run_restricted("print(outcome(restrict_writes, [inside / 'nowhere']))")
+        words = self.run_restricted("print(outcome(restrict_files, [inside / 'nowhere']))")
         self.assertEqual(words, ["ENOENT"])
 
 
