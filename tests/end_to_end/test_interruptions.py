@@ -189,7 +189,7 @@ class StreamTest(InterruptionTestCase):
         done = subprocess.run([sys.executable, "-c", program, *command], stdin=theirs, stdout=theirs, stderr=theirs)
         termios.tcflow(theirs, termios.TCOON)
         os.close(theirs)
-        self.assertEqual(0, done.returncode, os.read(ours, 10_000))
+        self.assertEqual(0, done.returncode, self.run_of(0, b"", b"").report)
 
     def test_model_that_succeeds_without_standard_streams_writes_whole_predictions(self) -> None:
         argv = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *self.command(LEGACY_MODEL)]
