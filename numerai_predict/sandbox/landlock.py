@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ ROOT = Path("/")
 DEVICES = Path("/dev")
 SHARED_MEMORY = Path("/dev/shm")
 # What programs need, and what GPUs are used through; no terminal is among them.
-USEFUL_DEVICES = ("null", "zero", "full", "random", "urandom", "nvidia*", "dri", "kfd", "dxg")
+USEFUL_DEVICES = re.compile(r"null|zero|full|u?random|nvidia.*|dri|kfd|dxg")
 
 
 def restrict_files(folders: Sequence[Path]) -> int:
@@ -54,8 +55,8 @@ def restrict_files(folders: Sequence[Path]) -> int:
         for entry in _readable_entries():
             with contextlib.suppress(OSError):  # A link to nowhere.
                 _allow(ruleset, entry, _READ_FILE)
-        for device in (found for pattern in USEFUL_DEVICES for found in DEVICES.glob(pattern)):
-            _allow(ruleset, device, _READ_FILE | file_rights)
+        for device in filter(USEFUL_DEVICES.fullmatch, os.listdir(DEVICES)):
+            _allow(ruleset, DEVICES / device, _READ_FILE | file_rights)
         if SHARED_MEMORY.is_dir():
             _allow(ruleset, SHARED_MEMORY, rights)
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)  # Else only root may.
@@ -67,10 +68,11 @@ def restrict_files(folders: Sequence[Path]) -> int:
 
 def _readable_entries() -> Iterator[Path]:
     """What is in the root folder but for what holds, or leads to, the devices: a rule can only allow."""
-    for entry in ROOT.iterdir():
-        place = Path(os.path.realpath(entry))
-        if place not in (DEVICES, *DEVICES.parents) and DEVICES not in place.parents:
-            yield place
+    with os.scandir(ROOT) as entries:
+        for entry in entries:
+            place = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+            if place != "/" and not f"{place}/".startswith(f"{DEVICES}/"):
+                yield Path(place)
 
 
 def _allow(ruleset: int, path: Path, rights: int) -> None:
