@@ -5,6 +5,7 @@ What it can still do is tried by the models of broken_models/.
 
 import json
 import os
+import pty
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,22 @@ class ConfineTest(ConfinementTestCase):
     def test_confined_process_breaks_no_promise_but_for_the_user_it_was_given(self) -> None:
         broken = self.confined("print(json.dumps(broken))")
         self.assertEqual(set(broken), {"user"} if os.getuid() == 0 else set())
+
+    def test_process_that_no_landlock_keeps_from_a_terminal_says_so(self) -> None:
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        self.addCleanup(os.close, theirs)
+        without = """
+from numerai_predict.sandbox import landlock
+def restrict_files(folders):
+    raise OSError(38, "Function not implemented")
+landlock.restrict_files = restrict_files
+"""
+        with tempfile.TemporaryDirectory() as folder:
+            program = f"{without}{CONFINED}print(json.dumps(broken))"
+            broken = self.run_program(program, str(os.getpid()), folder)
+        self.assertIn("the kernel has no Landlock", broken["files"])
+        self.assertRegex(broken["terminal"], "^the model could open /dev/")
 
     def test_confined_process_has_limits_no_powers_and_stands_back(self) -> None:
         program = """
