@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import math
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -54,8 +55,10 @@ def parse(argv: Sequence[str] | None, program: str = PROGRAM) -> argparse.Namesp
     parser = build_parser(program)
     args = parser.parse_args(argv)
     request_of(args)
-    if args.report and not args.report.absolute().parent.is_dir():
+    if args.report and not os.path.isdir(args.report.absolute().parent):
         parser.error(f"argument --report: {args.report.absolute().parent} is not an existing folder")
+    if args.report and os.path.isdir(args.report):
+        parser.error(f"argument --report: {args.report} is a folder, not a file")
     return args
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from numerai_predict.child import Answer
 from numerai_predict.faults import Code, Fault
-from numerai_predict.files import write_whole
+from numerai_predict.files import write_through, write_whole
 from numerai_predict.report.sections import (
     DataSection,
     DeliverySection,
@@ -79,7 +79,7 @@ class RunReport:
         text = json.dumps(self.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         content = text.encode(errors="backslashreplace")
         if path.exists() and not path.is_file():
-            path.write_bytes(content)  # A device or a pipe: /dev/stderr.
+            write_through(content, path)  # A device or a pipe: /dev/stderr.
         else:
             write_whole(content, path.resolve())
 
