@@ -131,7 +131,7 @@ def refuse(fault: Fault, argv: Sequence[str] | None, program: str) -> NoReturn:
 
 def size(text: str) -> int:
     """Bytes, from a number with an optional unit: 4GiB, 512MB, 1.5g, 1048576."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower(), re.ASCII)
+    match = re.fullmatch(r"(\d{1,30}(?:\.\d{1,30})?)\s{0,9}([a-z]{0,3})", text.strip().lower(), re.ASCII)
     if not match or match[2] not in SIZE_UNITS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4GiB or 512MB")
     value = int(Decimal(match[1]) * SIZE_UNITS[match[2]])

@@ -26,6 +26,8 @@ END_BYTES = 1 << 16
 MAX_STANDINS = 10_000
 MAX_CODES = 10_000
 MAX_MARKS = 1_000
+# Of a module and what is named of it together; no expression sees a longer one.
+MAX_NAME = 1_000
 # Containers are rebuilt up to this length: repeated often enough, a small pickle could fill any memory with them.
 MAX_REBUILT = 10_000
 # cloudpickle itself, and the copies of it that joblib, ray and others carry.
@@ -260,6 +262,8 @@ class _Unpickler(pickle.Unpickler):
         self._made = 0
 
     def find_class(self, module: str, name: str) -> Any:
+        if len(module) + len(name) > MAX_NAME:
+            raise _EnoughError
         if self._is_of_python_2:
             module, name = _modern_name(module, name)
         standin = self._standins.get((module, name))
@@ -349,7 +353,7 @@ class _Unpickler(pickle.Unpickler):
 
     def subimport(self, args: tuple[object, ...]) -> None:
         match args:
-            case (str(name), *_) if len(self._traces.subimports) < MAX_STANDINS:
+            case (str(name), *_) if len(name) <= MAX_NAME and len(self._traces.subimports) < MAX_STANDINS:
                 self._traces.subimports.add(name)
 
     def encode(self, args: tuple[object, ...]) -> object:

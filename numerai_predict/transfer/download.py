@@ -149,13 +149,13 @@ class PartialFile:
         if response.status_code != 200:
             raise RequestFailed(f"HTTP status {response.status_code} without a file")
         length = response.headers.get("Content-Length", "")
-        self._length = int(length) if length.isdecimal() else None
+        self._length = int(length) if re.fullmatch(r"\d{1,18}", length) else None
         self._etag = response.headers.get("ETag", "")
         self._md5 = s3.md5_in(response.headers)
         self._encoding = response.headers.get("Content-Encoding", "")
 
     def _is_the_rest(self, response: "requests.Response", have: int) -> bool:
-        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+        found = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", response.headers.get("Content-Range", ""))
         same = response.headers.get("ETag") == self._etag
         return bool(found and same and int(found[1]) == have and int(found[2]) == self._length)
 
