@@ -23,6 +23,7 @@ BUFFER_BYTES = 1 << 17
 # Of larger blocks, arrays mostly, only the two ends are read: the rest never comes into memory.
 LARGE_BLOCK_BYTES = 1 << 20
 END_BYTES = 1 << 16
+STEP_BYTES = 1 << 24
 MAX_STANDINS = 10_000
 MAX_CODES = 10_000
 MAX_MARKS = 1_000
@@ -99,6 +100,11 @@ class _Paced(io.RawIOBase):
         return cast(io.BufferedIOBase, self._file).readinto(buffer)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """In steps: what is compressed has to be unpacked on the way."""
+        while whence == io.SEEK_CUR and offset > STEP_BYTES:
+            _check_time(self._ends_at)
+            self._file.seek(STEP_BYTES, io.SEEK_CUR)
+            offset -= STEP_BYTES
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
