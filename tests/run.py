@@ -43,6 +43,7 @@ SLOW = (
     "tests.sandbox.test_process_tree",
     "tests.end_to_end.test_interruptions",
     "tests.end_to_end.test_concurrent_runs",
+    "tests.end_to_end.test_hostile_loading",
     "tests.end_to_end.test_examples",
     "tests.cli.test_main",
     "tests.repository.test_package",
