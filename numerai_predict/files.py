@@ -20,6 +20,7 @@ _KINDS = {
 # How long a pipe is not read before it is taken for one that nobody reads.
 PATIENCE_S = 5.0
 RETRY_S = 0.02
+NOBODY = "nobody reads it"
 
 
 def other_than_file(path: str | Path) -> str:
@@ -74,8 +75,10 @@ def _open_to_write(path: Path) -> int:
         try:
             return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         except OSError as error:
-            if error.errno != errno.ENXIO or time.monotonic() > enough:  # A pipe that nobody has opened to read.
+            if error.errno != errno.ENXIO or other_than_file(path) != _KINDS[stat.S_IFIFO]:
                 raise
+            if time.monotonic() > enough:
+                raise TimeoutError(errno.ETIMEDOUT, NOBODY) from None
             time.sleep(RETRY_S)
 
 
@@ -90,4 +93,4 @@ def _write_some(descriptor: int, content: bytes) -> int:
             return os.write(descriptor, content)
         except BlockingIOError:
             time.sleep(RETRY_S)
-    raise TimeoutError(errno.ETIMEDOUT, "nobody reads it")
+    raise TimeoutError(errno.ETIMEDOUT, NOBODY)
