@@ -205,7 +205,7 @@ TABLE: dict[str, dict[str, Use]] = {
     "redaction.py": {"hide_queries": Use(1, hide_queries, ("?", "?a", "?a ", "?%", "a?a'", *ANY))},
     "runner/answer_schema.py": {"NUMBER": Use(1, answer_schema._is_prediction, ("1", "e", "1e", "0.1", "+"))},
     "sandbox/hide_parent.py": {
-        "_mask": Use(1, lambda text: hide_parent._mask(os.getpid(), [text.encode()] * 10), ("a", "aab"))
+        "_mask": Use(1, lambda text: hide_parent._mask(os.getpid(), [text.encode()]), ("a", "aab"))
     },
     "transfer/download.py": {"PartialFile": Use(2, announced, ("1", "-", "bytes 1-", "/1", *ANY))},
     "transfer/http.py": {
