@@ -194,6 +194,9 @@ FAULTS = {
         r"not compressed, though its name ends in \.gz(?!, not a pickle)",
         file="model.pkl.gz",
     ),
+    "unpacks_to_gigabytes": Fault(
+        Code.OUT_OF_MEMORY, r"used \d+ of 477 MiB .* inspecting", flags=LITTLE_MEMORY, file="model.pkl.gz"
+    ),
     "zip_of_two_pickles": Fault(Code.UNREADABLE_PICKLE, r"Multiple files found", file="model.pkl.zip"),
     "random_bytes": Fault(Code.UNREADABLE_PICKLE, r"invalid load key"),
     "zeros": Fault(Code.NOT_A_PICKLE, r"zeros"),

@@ -42,6 +42,8 @@ SLOW = (
     "tests.inspection.test_stub_unpickler_properties",
     "tests.sandbox.test_process_tree",
     "tests.end_to_end.test_interruptions",
+    "tests.end_to_end.test_concurrent_runs",
+    "tests.end_to_end.test_hostile_loading",
     "tests.end_to_end.test_examples",
     "tests.cli.test_main",
     "tests.repository.test_package",

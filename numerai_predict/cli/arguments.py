@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import math
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -55,8 +56,10 @@ def parse(argv: Sequence[str] | None, program: str = PROGRAM) -> argparse.Namesp
     parser = build_parser(program)
     args = parser.parse_args(argv)
     request_of(args)
-    if args.report and not args.report.absolute().parent.is_dir():
+    if args.report and not os.path.isdir(args.report.absolute().parent):
         parser.error(f"argument --report: {args.report.absolute().parent} is not an existing folder")
+    if args.report and os.path.isdir(args.report):
+        parser.error(f"argument --report: {args.report} is a folder, not a file")
     return args
 
 
@@ -129,7 +132,7 @@ def refuse(fault: Fault, argv: Sequence[str] | None, program: str) -> NoReturn:
 
 def size(text: str) -> int:
     """Bytes, from a number with an optional unit: 4GiB, 512MB, 1.5g, 1048576."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower(), re.ASCII)
+    match = re.fullmatch(r"(\d{1,30}(?:\.\d{1,30})?)\s{0,9}([a-z]{0,3})", text.strip().lower(), re.ASCII)
     if not match or match[2] not in SIZE_UNITS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4GiB or 512MB")
     value = int(Decimal(match[1]) * SIZE_UNITS[match[2]])

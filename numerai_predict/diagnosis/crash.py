@@ -5,6 +5,8 @@ import re
 from numerai_predict.own_files import is_ours
 
 _FRAME = re.compile(r'^ *File "(?P<file>.+)", line (?P<line>\d+) in (?P<name>.+)$')
+# faulthandler cuts names of files and functions at 500 characters.
+_LONGEST_FRAME = 2_000
 _LIBRARY = re.compile(r"^.*/lib/python[\d.]+/(site-packages/)?|^<frozen .*>$")
 
 
@@ -20,7 +22,7 @@ def crash_site(trace: str) -> str:
     """
     _, _, thread = without_our_frames(trace).partition("Current thread ")
     lines = thread.partition("\n\n")[0].splitlines()
-    frames = [frame.group("file", "line", "name") for frame in map(_FRAME.match, lines) if frame]
+    frames = [frame.group("file", "line", "name") for frame in map(_frame, lines) if frame]
     if not frames:
         return ""
     users = [frame for frame in frames if not _LIBRARY.search(frame[0])]
@@ -35,5 +37,9 @@ def crash_site(trace: str) -> str:
 def _is_noise(line: str) -> bool:
     if line.startswith("Extension modules: "):
         return True
-    frame = _FRAME.match(line.rstrip("\n"))
+    frame = _frame(line.rstrip("\n"))
     return frame is not None and is_ours(frame["file"])
+
+
+def _frame(line: str) -> re.Match[str] | None:
+    return _FRAME.match(line) if len(line) <= _LONGEST_FRAME else None

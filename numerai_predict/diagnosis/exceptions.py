@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from numerai_predict.child import Answer, RaisedException
+from numerai_predict.excerpt import excerpt
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import THIS_PYTHON, PickleFacts, named_in_main, other_pythons
 
@@ -48,6 +49,10 @@ class _Raised(RaisedException):
     def subject(self) -> str:
         return "Loading the pickle" if self.is_loading else "The model"
 
+    def says(self, pattern: str | re.Pattern[str]) -> re.Match[str] | None:
+        """Where the message matches the expression, if it does."""
+        return re.search(pattern, excerpt(self.message))
+
     @property
     def said(self) -> str:
         """The class and the message, on one readable line."""
@@ -87,11 +92,11 @@ def _check(raised: _Raised) -> Fault | None:
 
 def _python_version(raised: _Raised) -> Fault | None:
     """Code objects changed with 3.11, in number and order of their fields; their bytecode with every version."""
-    if raised.is_loading and re.search(r"code\(\) argument 13 must be str", raised.message):
+    if raised.is_loading and raised.says(r"code\(\) argument 13 must be str"):
         writer, choose = "Python 3.10 or earlier", "numerai_predict_py_3_10"
-    elif raised.is_loading and re.search(r"code\S* (expected|takes) at most 16 arguments", raised.message):
+    elif raised.is_loading and raised.says(r"code(\(\))? (expected|takes) at most 16 arguments"):
         writer, choose = "Python 3.11 or later", "the image of the Python that wrote it"
-    elif raised.kind == "SystemError" and re.search(r"unknown opcode|no locals", raised.message):
+    elif raised.kind == "SystemError" and raised.says(r"unknown opcode|no locals"):
         others = other_pythons(raised.facts.findings)
         writer, choose = f"Python {others}" if others else "another Python", "the image of the Python that wrote it"
     else:
@@ -128,7 +133,7 @@ def _incompatible(raised: _Raised, library: str) -> Fault:
 
 # What the unpickler says of a name that its module lacks: before Python 3.14, since, and since of a dotted name.
 _NO_SUCH_NAME = (
-    r"Can't get attribute '(?P<name>.+?)' on <module '(?P<module>[^']+)'",
+    r"Can't get attribute '(?P<name>[^']+)' on <module '(?P<module>[^']+)'",
     r"^module '(?P<module>[^']+)' has no attribute '(?P<name>[^']+)'",
     r"Can't resolve path '(?P<name>[^']+)' on module '(?P<module>[^']+)'",
 )
@@ -139,8 +144,7 @@ def _missing_attribute(raised: _Raised) -> Fault | None:
         return None
     if "ImportError" in raised.kinds and raised.name and "cannot import name" in raised.message:
         return _incompatible(raised, raised.name.partition(".")[0])
-    tried = (re.search(pattern, raised.message) for pattern in _NO_SUCH_NAME)
-    found = next(filter(None, tried), None)
+    found = next(filter(None, map(raised.says, _NO_SUCH_NAME)), None)
     if not found or raised.where:  # The model's own code may miss a name as well.
         return None
     name, module = found["name"], found["module"]
@@ -156,7 +160,7 @@ def _damaged(raised: _Raised) -> Fault | None:
     """Errors of the unpickler itself: nothing of the model's own code is on the stack."""
     if not raised.is_loading:
         return None
-    truncated = re.search(r"Ran out of input|truncated|Compressed file ended", raised.message)
+    truncated = raised.says(r"Ran out of input|truncated|Compressed file ended")
     if truncated and raised.kind in ("EOFError", "UnpicklingError"):
         return Fault(
             Code.TRUNCATED_PICKLE,
@@ -180,7 +184,7 @@ _SKEW = (
     (r"from the pickle has an incompatible dtype|Cannot unpickle|_loss\._loss", "sklearn"),
     (r"is not a known BitGenerator|numpy\.dtype size changed|numpy\.ndarray size changed", "numpy"),
     (r"^\((CategoricalDtype\(|dtype\('<M8)|StringDtype(\.__init__|' object)|_unpickle_block|DatetimeArray", "pandas"),
-    (r"serialisation_header|older XGBoost|'gpu_id'|'use_label_encoder'|XGB\w+' object has no", "xgboost"),
+    (r"serialisation_header|older XGBoost|'gpu_id'|'use_label_encoder'|XGB\w{1,40}' object has no", "xgboost"),
     (r"'Booster' object has no attribute '_?handle'|num_cat field|LightGBM model", "lightgbm"),
     (r"(c|C)ould not (be )?deserialize", "keras"),
     (r"_function_setstate|_class_setstate|_make_function|_make_skeleton_class", "cloudpickle"),
@@ -189,20 +193,20 @@ _SKEW = (
 
 def _library_skew(raised: _Raised) -> Fault | None:
     for pattern, library in _SKEW:
-        if re.search(pattern, raised.message):
+        if raised.says(pattern):
             return _incompatible(raised, library)
     return None
 
 
 def _cuda(raised: _Raised) -> Fault | None:
-    if re.search(r"deserialize object on a CUDA device|No CUDA GPUs|Torch not compiled with CUDA", raised.message):
+    if raised.says(r"deserialize object on a CUDA device|No CUDA GPUs|Torch not compiled with CUDA"):
         return Fault(Code.CUDA_MODEL, f"The model holds GPU tensors ({raised.kind}); there is no GPU here.")
     return None
 
 
 def _exited(raised: _Raised) -> Fault | None:
     if raised.kind == "SystemExit":
-        number = re.fullmatch(r"-?\d+|", raised.message)
+        number = raised.says(r"\A(-?\d{1,20})?\Z")
         argument = raised.message if number else repr(raised.message[:200])
         return Fault(Code.MODEL_EXITED, f"The model called sys.exit({argument}) while {raised.phase}{raised.where}.")
     return None
@@ -219,10 +223,10 @@ _MISSING_COLUMNS = re.compile(
 
 def _columns(raised: _Raised) -> Fault | None:
     lookup = raised.kind in ("KeyError", "AttributeError")
-    if not _MISSING_COLUMNS.search(raised.message) or not (lookup or "feature" in raised.message.lower()):
+    if not raised.says(_MISSING_COLUMNS) or not (lookup or "feature" in raised.message.lower()):
         return None
-    length = re.search(r"length=(\d+)", raised.message)
-    named = len(re.findall(r"'[^']+'", raised.message)) if "not in index" in raised.message else 0
+    length = raised.says(r"length=(\d{1,9})")
+    named = raised.message.count("'") // 2 if raised.says("not in index") else 0
     count = int(length[1]) if length else named
     columns = f"{count:,} columns that the data does not have" if count else "other columns than the data has"
     return Fault(Code.MISSING_COLUMNS, f"The model asks for {columns} ({raised.said}){raised.where}.")
@@ -246,15 +250,15 @@ def _network(raised: _Raised) -> Fault | None:
 def _file(raised: _Raised) -> Fault | None:
     if raised.kind == "FileNotFoundError":
         return Fault(Code.MISSING_FILE, f"The model opens a file that is not here ({raised.said}){raised.where}.")
-    if re.match(_ERRNO.format("28|27|122"), raised.message):
+    if raised.says(_ERRNO.format("28|27|122")):
         return Fault(Code.DISK_FULL, f"{raised.subject} found no space for a file ({raised.said}){raised.where}.")
-    if re.match(_ERRNO.format("1|13|30"), raised.message) and raised.message.endswith("'"):
+    if raised.says(_ERRNO.format("1|13|30")) and raised.message.endswith("'"):
         return Fault(Code.FILE_DENIED, f"The model opens a file that it may not open ({raised.said}){raised.where}.")
     return None
 
 
 # ENOSPC, EFBIG, EDQUOT or EPERM, EACCES, EROFS, as OSError writes them, with the path behind if there is one.
-_ERRNO = r"\[Errno ({})\] "
+_ERRNO = r"\A\[Errno ({})\] "
 
 
 _RULES: tuple[Callable[[_Raised], Fault | None], ...] = (

@@ -201,5 +201,5 @@ def _on_gpu(written: _Written, has_gpu: bool) -> Iterator[Difference]:
 
 def _number(version: str) -> tuple[int, ...]:
     """The numbers that a version begins with: (1, 2) for "1.2.dev3"; empty if there are none."""
-    leading = re.match(r"[0-9]{1,9}(\.[0-9]{1,9})*", version)
+    leading = re.match(r"[0-9]{1,9}(\.[0-9]{1,9}){0,9}", version)
     return tuple(map(int, leading[0].split("."))) if leading else ()

@@ -1,10 +1,12 @@
 """What a model file is, by its name and its first bytes."""
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from numerai_predict.files import open_file
 from numerai_predict.inspection.findings import Findings
 
 HEAD_BYTES = 4096
@@ -61,12 +63,13 @@ class PickleFacts:
 
 def look(path: Path) -> PickleFacts:
     """Read the beginning of the file without loading it; raises OSError if it cannot be read."""
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         head = file.read(HEAD_BYTES)
+        size = os.fstat(file.fileno()).st_size
     compression = compression_of(path)
     return PickleFacts(
         path=str(path),
-        bytes=path.stat().st_size,
+        bytes=size,
         compression=compression,
         protocol=head[1] if head[:1] == b"\x80" and len(head) > 1 else None,
         other=other_than_pickle(head, compression),
@@ -76,7 +79,7 @@ def look(path: Path) -> PickleFacts:
 def sha256(path: Path) -> str:
     """The file's digest, in hexadecimal digits; raises OSError."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()

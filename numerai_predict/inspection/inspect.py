@@ -42,8 +42,11 @@ def open_pickle(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
 
     try:
         handles = get_handle(file, "rb", compression=infer_compression(name, "infer"), is_text=False)
+    except MemoryError:
+        raise
     except Exception as error:
-        raise Fault(Code.UNREADABLE_PICKLE, f"{name} cannot be opened ({compression}): {error}.") from error
+        message = f"{name} cannot be opened ({compression}): {_short(str(error))}."
+        raise Fault(Code.UNREADABLE_PICKLE, message) from error
     with handles:
         yield cast(BinaryIO, handles.handle)
 

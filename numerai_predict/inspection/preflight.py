@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from numerai_predict.excerpt import excerpt
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection.findings import THIS_PYTHON, Findings, Module
 
@@ -98,10 +99,10 @@ def _likely(findings: Findings) -> Iterator[Fault]:
 
 def _unreadable(findings: Findings) -> Iterator[Fault]:
     said = f"{findings.error_kind}: {findings.error.rstrip('.')}"
-    if _CUT_OFF.search(findings.error):
+    if _CUT_OFF.search(excerpt(findings.error)):
         message = f"The pickle {findings.file_name} ends early, after {findings.file_bytes:,} bytes ({said})."
         yield Fault(Code.TRUNCATED_PICKLE, message)
-    elif _DAMAGED.search(findings.error):
+    elif _DAMAGED.search(excerpt(findings.error)):
         yield Fault(Code.UNREADABLE_PICKLE, f"{findings.file_name} cannot be read as a pickle: {said}.")
 
 

@@ -23,9 +23,12 @@ BUFFER_BYTES = 1 << 17
 # Of larger blocks, arrays mostly, only the two ends are read: the rest never comes into memory.
 LARGE_BLOCK_BYTES = 1 << 20
 END_BYTES = 1 << 16
+STEP_BYTES = 1 << 24
 MAX_STANDINS = 10_000
 MAX_CODES = 10_000
 MAX_MARKS = 1_000
+# Of a module and what is named of it together; no expression sees a longer one.
+MAX_NAME = 1_000
 # Containers are rebuilt up to this length: repeated often enough, a small pickle could fill any memory with them.
 MAX_REBUILT = 10_000
 # cloudpickle itself, and the copies of it that joblib, ray and others carry.
@@ -97,6 +100,11 @@ class _Paced(io.RawIOBase):
         return cast(io.BufferedIOBase, self._file).readinto(buffer)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """In steps: what is compressed has to be unpacked on the way."""
+        while whence == io.SEEK_CUR and offset > STEP_BYTES:
+            _check_time(self._ends_at)
+            self._file.seek(STEP_BYTES, io.SEEK_CUR)
+            offset -= STEP_BYTES
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -260,6 +268,8 @@ class _Unpickler(pickle.Unpickler):
         self._made = 0
 
     def find_class(self, module: str, name: str) -> Any:
+        if len(module) + len(name) > MAX_NAME:
+            raise _EnoughError
         if self._is_of_python_2:
             module, name = _modern_name(module, name)
         standin = self._standins.get((module, name))
@@ -349,7 +359,7 @@ class _Unpickler(pickle.Unpickler):
 
     def subimport(self, args: tuple[object, ...]) -> None:
         match args:
-            case (str(name), *_) if len(self._traces.subimports) < MAX_STANDINS:
+            case (str(name), *_) if len(name) <= MAX_NAME and len(self._traces.subimports) < MAX_STANDINS:
                 self._traces.subimports.add(name)
 
     def encode(self, args: tuple[object, ...]) -> object:

@@ -7,7 +7,7 @@ from typing import Any
 
 from numerai_predict.child import Answer
 from numerai_predict.faults import Code, Fault
-from numerai_predict.files import write_to_reader, write_whole
+from numerai_predict.files import write_through, write_whole
 from numerai_predict.report.sections import (
     DataSection,
     DeliverySection,
@@ -78,7 +78,7 @@ class RunReport:
         """Write the whole report, or nothing: a reader never sees half of it. Raises OSError."""
         content = json.dumps(self.as_json(), indent=2, allow_nan=False).encode() + b"\n"  # ASCII: safe on a terminal.
         if path.exists() and not path.is_file():
-            write_to_reader(content, path)  # /dev/stderr, for example.
+            write_through(content, path)  # A device or a pipe: /dev/stderr.
         else:
             write_whole(content, path.resolve())
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from numerai_predict.diagnosis import other_file
 from numerai_predict.faults import Code, Fault, Interrupted
+from numerai_predict.files import open_file
 from numerai_predict.inspection import PickleFacts, expected, look, sha256
 from numerai_predict.redaction import without_query
 from numerai_predict.report import DataSection, FilePart, InspectionPart, RunReport
@@ -120,7 +121,7 @@ def get_data(dataset: str | Path, output_dir: Path, downloads: DatasetDownloads)
         return downloads.download(str(dataset), output_dir)
     path = Path(dataset)
     try:
-        path.open("rb").close()
+        open_file(path).close()
     except OSError as error:
         raise Fault(Code.DATASET_NOT_FOUND, f"{dataset} cannot be read: {error.strerror or error}.") from error
     return path
@@ -129,4 +130,15 @@ def get_data(dataset: str | Path, output_dir: Path, downloads: DatasetDownloads)
 def is_remote(dataset: str | Path) -> bool:
     """Whether it is the name of a dataset that Numerai has, and not a local file."""
     path = Path(dataset)
-    return isinstance(dataset, str) and not path.is_absolute() and (is_stale(path) or not path.exists())
+    return isinstance(dataset, str) and not path.is_absolute() and (is_stale(path) or not _may_exist(path))
+
+
+def _may_exist(path: Path) -> bool:
+    """Whether there is something, or nobody can say: then opening it says why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from numerai_predict.faults import Code, Fault
+from numerai_predict.files import other_than_file
 from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, OUTPUT_DIR, TIME_LIMIT_S
 from numerai_predict.sandbox import Limits
 from numerai_predict.transfer import is_url
@@ -37,6 +38,9 @@ class RunRequest:
             raise Fault(Code.USAGE, "--post_url and --post_data need each other")
         if not os.path.isdir(self.output_dir):
             raise Fault(Code.USAGE, f"argument --output_dir: {self.output_dir} is not an existing folder")
+        for flag, source in (("--model", self.model), ("--dataset", self.dataset), ("--benchmarks", self.benchmarks)):
+            if not is_url(str(source)) and (kind := other_than_file(source)):
+                raise Fault(Code.USAGE, f"argument {flag}: {source} is {kind}, not a file")
 
     @property
     def output_folder(self) -> Path:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from numerai_predict.files import open_file
 from numerai_predict.sandbox.cgroup import MemoryGroup
 from numerai_predict.sandbox.channel import Message, ProtocolError, encode
 from numerai_predict.sandbox.clock import PhaseClock
@@ -246,7 +247,7 @@ class Supervisor:
         if not self._handed_over:
             self._tree.disregard_files()
         self._handed_over = True
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             self._reply({"name": path.name}, file.fileno())
         return True
 

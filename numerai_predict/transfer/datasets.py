@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from numerai_predict.faults import Code, Fault
+from numerai_predict.files import open_file
 from numerai_predict.redaction import hide_queries
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,8 @@ FAREWELL_SECONDS = 5.0
 def is_stale(path: Path) -> bool:
     """Whether the file is one that an earlier run downloaded, and nobody has replaced since."""
     try:
-        return _fingerprint(path) in _marks_of(path).read_text().splitlines()
+        with open_file(_marks_of(path)) as marks:
+            return f"{_fingerprint(path)}\n".encode() in marks
     except OSError:
         return False
 

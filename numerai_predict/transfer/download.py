@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from numerai_predict.faults import Code, Fault
+from numerai_predict.platform_limits import MEMORY_LIMIT
 from numerai_predict.redaction import without, without_query
 from numerai_predict.transfer import http, s3
 from numerai_predict.transfer.retry import RequestFailed, TransientFailure, in_background
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import requests
 
 CHUNK_BYTES = 1 << 18
+# A few megabytes may become terabytes when their Content-Encoding is undone.
+MOST_DECODED_BYTES = 2 * MEMORY_LIMIT
 GZIP_MAGIC = b"\x1f\x8b"
 
 _log = logging.getLogger(__name__)
@@ -149,13 +152,13 @@ class PartialFile:
         if response.status_code != 200:
             raise RequestFailed(f"HTTP status {response.status_code} without a file")
         length = response.headers.get("Content-Length", "")
-        self._length = int(length) if length.isdecimal() else None
+        self._length = int(length) if re.fullmatch(r"\d{1,18}", length) else None
         self._etag = response.headers.get("ETag", "")
         self._md5 = s3.md5_in(response.headers)
         self._encoding = response.headers.get("Content-Encoding", "")
 
     def _is_the_rest(self, response: "requests.Response", have: int) -> bool:
-        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+        found = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", response.headers.get("Content-Range", ""))
         same = response.headers.get("ETag") == self._etag
         return bool(found and same and int(found[1]) == have and int(found[2]) == self._length)
 
@@ -185,7 +188,7 @@ class PartialFile:
 
     def finish(self) -> Path:
         """Give the file its name, its Content-Encoding undone, and return its path. Raises RequestFailed if that
-        cannot be undone, and OSError.
+        cannot be undone, Fault if the file is too large then, and OSError.
         """
         whole = self._folder / "part"
         target = self._folder / http.file_name_of(self._url)
@@ -211,7 +214,15 @@ class PartialFile:
         path = self._folder / "decoded"
         try:
             with open(path, "wb") as file:
-                file.writelines(stored.stream(CHUNK_BYTES))
+                for chunk in stored.stream(CHUNK_BYTES):
+                    if file.tell() > MOST_DECODED_BYTES:
+                        raise self._too_large(shown)
+                    file.write(chunk)
         except urllib3.exceptions.DecodeError:
             raise RequestFailed(f"its Content-Encoding is {shown}, but it is not encoded so") from None
         return path
+
+    def _too_large(self, encoding: str) -> Fault:
+        size = f"more than {MOST_DECODED_BYTES >> 30} GiB"
+        message = f"{without_query(self._url)} is {size} once its Content-Encoding {encoding} is undone."
+        return Fault(Code.UNREADABLE_PICKLE, message, f"No model of {size} can be loaded on the platform.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, unquote_plus, urlsplit
 
+from numerai_predict.excerpt import excerpt
 from numerai_predict.redaction import hide_queries, without
 from numerai_predict.transfer import s3
 from numerai_predict.transfer.retry import RequestFailed, TransientFailure, keep_trying
@@ -151,7 +152,7 @@ def describe_error(error: Exception) -> str:
     import requests
     import urllib3
 
-    text = str(error)
+    text = excerpt(str(error))
     if isinstance(error, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)):
         reason = re.search(r"certificate verify failed: ([\w -]+)", text)
         return "the TLS handshake failed" + (f" ({reason[1].strip()})" if reason else "")
@@ -165,7 +166,7 @@ def describe_error(error: Exception) -> str:
         return "the host name cannot be resolved; is there a network?"
     if "IncompleteRead" in text:
         return "the connection ended before everything was there"
-    if errno := re.search(r"\[Errno -?\d+\] ([A-Za-z ]+)|\w+Error\(\d+, '([A-Za-z ]+)'\)", text):
+    if errno := re.search(r"\[Errno -?\d{1,9}\] ([A-Za-z ]+)|Error\(\d{1,9}, '([A-Za-z ]+)'\)", text):
         return f"the connection failed ({(errno[1] or errno[2]).strip()})"
     return f"the connection failed ({type(error).__name__})"
 

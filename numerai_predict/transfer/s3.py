@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qsl, urlsplit
 
+from numerai_predict.excerpt import excerpt
+
 MD5_IN_BASE64 = re.compile(r"[A-Za-z0-9+/]{22}==")
 ETAG_OF_MD5 = re.compile(r'"([0-9a-f]{32})"')
 # With these, the ETag is 32 hex digits too, but no MD5:
@@ -17,6 +19,7 @@ KMS = ("aws:kms", "aws:kms:dsse")
 
 def error_in(body: str) -> str:
     """`AccessDenied: Request has expired`: code and message of S3's XML in one line; empty if it is something else."""
+    body = excerpt(body)
     found = [re.search(f"<{tag}>([^<]+)</{tag}>", body) for tag in ("Code", "Message")]
     said = html.unescape(": ".join(match[1] for match in found if match))
     return " ".join(said.split())

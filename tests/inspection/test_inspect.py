@@ -279,6 +279,24 @@ class CompressionTest(unittest.TestCase):
         findings = inspect_bytes(gzip.compress(self.content, 1)[:-100_000], "model.gz")
         self.assertEqual((False, "EOFError"), (findings.complete, findings.error_kind))
 
+    def test_archive_of_many_files_is_unreadable_in_few_words(self) -> None:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            for number in range(10_000):
+                file.writestr(f"{number}\x1b[2J", b"")
+        with self.assertRaises(Fault) as raised:
+            inspect_bytes(archive.getvalue(), "model.zip")
+        self.assertIs(Code.UNREADABLE_PICKLE, raised.exception.code)
+        self.assertLess(len(raised.exception.message), 10 * inspect.MAX_TEXT)
+        self.assertTrue(raised.exception.message.isprintable())
+
+    def test_archive_that_no_memory_is_left_for_is_not_called_unreadable(self) -> None:
+        with (
+            mock.patch("pandas.io.common.get_handle", side_effect=MemoryError),
+            self.assertRaises(MemoryError),
+        ):
+            inspect_bytes(gzip.compress(self.content, 1), "model.gz")
+
 
 class StartTest(unittest.TestCase):
     def test_child_that_only_looks_does_not_import_pandas(self) -> None:

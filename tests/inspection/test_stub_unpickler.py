@@ -221,8 +221,33 @@ class LargeFileTest(unittest.TestCase):
         self.assertEqual((False, None), (traces.complete, traces.error))
         self.assertLess(time.monotonic() - began, 5)
 
+    def test_passing_over_a_large_block_ends_when_the_time_is_up(self) -> None:
+        size = 2 << 30
+        content = SlowlyUnpacked(b"\x80\x04\x8e" + size.to_bytes(8, "little") + bytes(1 << 20))
+        began = time.monotonic()
+        traces = trace(content, deadline_s=0.1)
+        self.assertEqual((False, None), (traces.complete, traces.error))
+        self.assertLess(time.monotonic() - began, SlowlyUnpacked.SECONDS_OF_A_GIB)
+
+
+class SlowlyUnpacked(io.BytesIO):
+    """A file in which every byte that is passed over takes its time, as it has to be unpacked."""
+
+    SECONDS_OF_A_GIB = 2.0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_CUR:
+            time.sleep(self.SECONDS_OF_A_GIB * max(0, offset) / (1 << 30))
+        return super().seek(offset, whence)
+
 
 class LimitsTest(unittest.TestCase):
+    def test_name_longer_than_any_ends_the_reading(self) -> None:
+        long = b"a." * stub_unpickler.MAX_NAME
+        for content in (b"c" + long + b"\nname\n.", b"cmodule\n" + long + b"\n."):
+            traces = trace_bytes(content)
+            self.assertEqual((False, None, set()), (traces.complete, traces.error, traces.globals))
+
     def test_more_names_than_a_model_has_end_the_reading(self) -> None:
         content = b"\x80\x04" + b"".join(b"cm\nn%d\n0" % i for i in range(stub_unpickler.MAX_STANDINS + 5)) + b"N."
         traces = trace_bytes(content)

@@ -10,6 +10,7 @@ import struct
 import tempfile
 import threading
 import time
+import tracemalloc
 import unittest
 import zlib
 from collections.abc import Callable, Iterator
@@ -238,6 +239,20 @@ class PartialFileTest(ListenerTestCase):
         self.assertEqual(said, "its Content-Encoding is zap, which is not understood here")
         said = self.failure(answer(headers={**CLOSE, "Content-Encoding": "gzip"}), RequestFailed)
         self.assertEqual(said, "its Content-Encoding is gzip, but it is not encoded so")
+
+    def test_encoding_that_hides_more_than_any_model_has_is_the_fault_of_the_model(self) -> None:
+        stored = gzip.compress(gzip.compress(bytes(100 << 20)))
+        self.serve(answer(stored, headers={**CLOSE, "Content-Encoding": "gzip, gzip"}))
+        with mock.patch.object(download, "MOST_DECODED_BYTES", 1 << 20), self.downloading() as file:
+            http.answer_to(file.attempt)
+            tracemalloc.start()
+            self.addCleanup(tracemalloc.stop)
+            with self.assertRaises(Fault) as raised:
+                file.finish()
+            self.assertLess(tracemalloc.get_traced_memory()[1], 20 << 20)
+        self.assertIs(Code.UNREADABLE_PICKLE, raised.exception.code)
+        self.assertNotIn(SECRET, raised.exception.message)
+        self.assertLess(sum(path.stat().st_size for path in self.folder.iterdir()), 3 << 20)
 
     def test_encoding_that_quotes_the_signature_is_shown_without_it(self) -> None:
         said = self.failure(answer(headers={**CLOSE, "Content-Encoding": SECRET}), RequestFailed)

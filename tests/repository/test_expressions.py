@@ -1,0 +1,314 @@
+"""Every regular expression of the package, as it is used, on a megabyte of what it takes longest for."""
+
+import argparse
+import ast
+import contextlib
+import io
+import os
+import tempfile
+import time
+import unittest
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import requests
+
+from numerai_predict.child import Answer
+from numerai_predict.cli import arguments, presign
+from numerai_predict.diagnosis.crash import crash_site, without_our_frames
+from numerai_predict.diagnosis.exceptions import fault_of_exception
+from numerai_predict.excerpt import MOST, excerpt
+from numerai_predict.inspection import before_loading, compatibility, fingerprints, look
+from numerai_predict.inspection.stub_unpickler import trace
+from numerai_predict.redaction import hide_queries
+from numerai_predict.runner import answer_schema
+from numerai_predict.sandbox import hide_parent, landlock
+from numerai_predict.transfer import http, s3
+from numerai_predict.transfer.download import PartialFile
+from numerai_predict.visible import VisibleStream
+from tests import findings
+from tests.diagnosis.cases import FACTS, exception
+from tests.harness import ROOT
+
+PACKAGE = ROOT / "numerai_predict"
+MEGABYTE = 1 << 20
+# Quadratic time would be minutes.
+MOST_SECONDS = 1.0
+# The longest argument of a command line, and so the longest secret: MAX_ARG_STRLEN of Linux.
+ARGUMENT = 1 << 17
+OF_RE = {"compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"}
+# Letters, digits and what separates them: for what has no beginning of its own.
+ANY = ("a", "1", ".", " ", "1.", "a.", "Aa1_", "\n", "'", "é")
+STYLES = ("\x1b[", "\x1b[1;", "\x1b[1m", "\x1b", "1", ";", "\x9b", "\u202e")
+KINDS = ("AttributeError", "ImportError", "KeyError", "OSError", "SystemError", "SystemExit", "TypeError", "ValueError")
+
+
+class Use(NamedTuple):
+    """Where expressions are: how many are written out there (0: a table that others search with), who takes the text or
+    returns calls that do, and what a text is made of that takes long.
+    """
+
+    expressions: int
+    take: Callable[[str], object]
+    seeds: tuple[str, ...] = ANY
+
+
+def diagnose(kind: str, phase: str, text: str) -> None:
+    fault_of_exception(Answer(exception=exception(kind, text, name="name")), phase, FACTS)
+
+
+def everywhere(text: str) -> Iterator[Callable[[], object]]:
+    for kind in KINDS:
+        for phase in ("loading", "predicting"):
+            yield partial(diagnose, kind, phase, text)
+
+
+def raised(text: str) -> list[Callable[[], object]]:
+    return [*everywhere(text), *everywhere(f"x not in index {text} not in index")]
+
+
+def crashed(text: str) -> list[Callable[[], object]]:
+    current = 'Current thread 0x1:\n  File "'
+    logs = (text, f"{current}{text}", f'{current}/lib/python{text}", line 1 in f')
+    return [partial(take, log) for log in logs for take in (without_our_frames, crash_site)]
+
+
+def unread(text: str) -> None:
+    for kind in ("UnpicklingError", "EOFError", "ValueError"):
+        before_loading(replace(findings.GOOD, complete=False, error_kind=kind, error=text))
+
+
+def looked_at(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.pkl"
+        path.write_text(text)
+        look(path)
+
+
+def named(text: str) -> None:
+    """As the module and as the name of a global of the pickle, and as a module to import."""
+    line = text.replace("\n", "").encode()
+    imported = b"\x8d" + len(line).to_bytes(8, "little") + line + b"\x85R."
+    for pickle in (
+        b"c" + line + b"\nname\n.",
+        b"cmodule\n" + line + b"\n.",
+        b"ccloudpickle.cloudpickle\nsubimport\n" + imported,
+    ):
+        trace(io.BytesIO(pickle))
+
+
+def marked(text: str) -> None:
+    content = text.encode()
+    for _ in (
+        *fingerprints.of_call("torch.storage", "_load_from_bytes", (content,)),
+        *fingerprints.of_state("sklearn.base", "Model", {"_sklearn_version": text}),
+        *fingerprints.of_state("xgboost.core", "Booster", {"handle": content}),
+        *fingerprints.of_state("catboost.core", "Model", {"__model": content}),
+    ):
+        pass
+
+
+def compared(text: str) -> None:
+    marks = [fingerprints.Mark("sklearn", text, "tree"), fingerprints.Mark("sklearn", "1.2", "tree_nodes")]
+    compatibility.differences(marks, [], lambda name: "", lambda library: text)
+
+
+def failed(text: str) -> None:
+    for error in (requests.ConnectionError(text), requests.exceptions.SSLError(text)):
+        http.describe_error(error)
+
+
+def announced(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(ValueError):
+        part = PartialFile("http://localhost/model.pkl", Path(folder))
+        for value in (text, f"bytes {text}", f"bytes 1-{text}"):
+            part._is_the_rest(SimpleNamespace(headers={"Content-Range": value}), 1)
+        part._note(SimpleNamespace(status_code=200, headers={"Content-Length": text}))
+        part.close()
+
+
+def shown(text: str) -> None:
+    for keep_styles in (True, False):
+        stream = VisibleStream(keep_styles)
+        stream.feed(text.encode())
+        stream.end()
+
+
+def refused(parse: Callable[[str], object]) -> Callable[[str], object]:
+    def take(text: str) -> None:
+        with contextlib.suppress(argparse.ArgumentTypeError):
+            parse(text)
+
+    return take
+
+
+# By module, and by what holds the expression: a function, a class or a constant. The diagnosis has a function for all.
+TABLE: dict[str, dict[str, Use]] = {
+    "cli/arguments.py": {
+        "size": Use(1, refused(arguments.size)),
+        "form_fields": Use(1, refused(arguments.form_fields)),
+    },
+    "cli/presign.py": {"expires": Use(1, refused(presign.expires))},
+    "diagnosis/crash.py": {
+        "_FRAME": Use(1, crashed, ('", line 1', '", line 1 in ', '  File "a', " ", "1", *ANY)),
+        "_LIBRARY": Use(1, crashed, ("/lib/python3.11/", "/lib/python1.1", "site-packages/", "<frozen ")),
+    },
+    "diagnosis/exceptions.py": {
+        "_Raised": Use(1, raised),
+        "_python_version": Use(3, raised, ("code", "code() expected ", "code() takes at most 16", "unknown ", "no ")),
+        "_NO_SUCH_NAME": Use(
+            0,
+            raised,
+            (
+                "Can't get attribute '",
+                "Can't get attribute 'a' on <module '",
+                "module '",
+                "module 'a' has no attribute '",
+                "Can't resolve path '",
+                "Can't resolve path 'a' on module '",
+            ),
+        ),
+        "_damaged": Use(1, raised, ("Ran out of ", "truncate", "Compressed file ")),
+        "_SKEW": Use(
+            0,
+            raised,
+            (
+                *("from the pickle has an incompatible ", "_loss.", "numpy.dtype size ", "(CategoricalDtype", "XGB"),
+                *("XGBa", "older XGBoos", "'Booster' object has no attribute '", "Could not be ", "_function_"),
+            ),
+        ),
+        "_cuda": Use(1, raised, ("deserialize object on a CUDA ", "No CUDA ", "Torch not compiled with ")),
+        "_exited": Use(1, raised, ("1", "-", "-1")),
+        "_MISSING_COLUMNS": Use(
+            1, raised, ("not in ", "are in the [", "'v1", "'v", "v1_", "feature ", "'Series' object ")
+        ),
+        "_columns": Use(2, raised, ("length=", "length=1", "'", "''", "'a', ", "are in the [columns]")),
+        "_ERRNO": Use(0, raised, ("[Errno 28] ", "[Errno ", "[")),
+        "_file": Use(2, raised, ("[Errno 28] ", "[Errno 13] ", "'")),
+    },
+    "inspection/compatibility.py": {"_number": Use(1, compared)},
+    "inspection/file_type.py": {
+        "TEXTS": Use(
+            7, looked_at, ("<?xm", "<!doctype htm", "version https://git-lf", "{ ", "import", "#", "[", "tree")
+        ),
+        "_begins_as_a_pickle": Use(1, looked_at, ("I1\n", "S'", "(", "cos\n", "V\\u", *ANY)),
+    },
+    "inspection/fingerprints.py": {
+        "_REVEALING_NAMES": Use(6, named, ("cloudpickle.", "sklearn.metrics._dist_metrics:", "Distance", *ANY)),
+        "_sklearn_version": Use(1, marked),
+        "_CUDA": Use(1, marked, ("X\x04\0\0\0", "X\x04\0\0\0cuda:", "X\x04\0\0\0cuda:1")),
+        "_UBJSON_VERSION": Use(1, marked, ("version[#L", "version[#L" + "\0" * 7 + "\x03i1", "i1i1")),
+        "_CATBOOST_RELEASE": Use(1, marked, ("CatBoost release ", "CatBoost release 1.1", "catboost ")),
+    },
+    "inspection/preflight.py": {
+        "_CUT_OFF": Use(1, unread, ("Ran out of ", "truncate", "Compressed file ")),
+        "_DAMAGED": Use(1, unread, ("invalid load ", "unsupported pickle ", "persisten")),
+    },
+    "inspection/stub_unpickler.py": {
+        "CLOUDPICKLE": Use(1, named, (".", "a.", "cloudpickle.", ".cloudpickle")),
+        "DILL": Use(1, named, ("dill.", "dill._dill", "dill")),
+    },
+    "redaction.py": {"hide_queries": Use(1, hide_queries, ("?", "?a", "?a ", "?%", "a?a'", *ANY))},
+    "runner/answer_schema.py": {"NUMBER": Use(1, answer_schema._is_prediction, ("1", "e", "1e", "0.1", "+"))},
+    "sandbox/hide_parent.py": {
+        "_mask": Use(1, lambda text: hide_parent._mask(os.getpid(), [text[:ARGUMENT].encode()]), ("a", "aab")),
+    },
+    "sandbox/landlock.py": {"USEFUL_DEVICES": Use(1, landlock.USEFUL_DEVICES.fullmatch, ("nvidia", "random", *ANY))},
+    "transfer/download.py": {"PartialFile": Use(2, announced, ("1", "-", "bytes 1-", "/1", *ANY))},
+    "transfer/http.py": {
+        "describe_error": Use(
+            3,
+            failed,
+            (
+                *("certificate verify failed: ", "certificate verify failed", "Name or service not ", "[Errno 1", "1"),
+                *("Error(", "aError(1", "Error(1, '", "Error(1, 'a", "[Errno 1] a", *ANY),
+            ),
+        )
+    },
+    "transfer/s3.py": {
+        "MD5_IN_BASE64": Use(1, lambda text: s3.md5_in({"Content-MD5": text})),
+        "ETAG_OF_MD5": Use(1, lambda text: s3.md5_in({"ETag": text}), ('"', '"0', "0")),
+        "error_in": Use(1, s3.error_in, ("<Code>", "<Code>a", "<Code>a</Code>", "<Message>", "<", *ANY)),
+    },
+    "visible.py": {
+        "_UNSAFE": Use(1, shown, STYLES),
+        "_UNSAFE_BUT_STYLES": Use(1, shown, STYLES),
+        "_BEGINNING_OF_A_STYLE": Use(1, shown, STYLES),
+        "_END_OF_STYLES": Use(1, shown, STYLES),
+    },
+}
+
+
+def expressions(path: Path) -> dict[str, int]:
+    """How many calls of re, or of _Raised.says with an expression of its own, each statement of a module has."""
+    found: Counter[str] = Counter()
+    for statement in ast.parse(path.read_text()).body:
+        found[holder(statement)] += sum(map(is_expression, ast.walk(statement)))
+    return dict(+found)
+
+
+def holder(statement: ast.stmt) -> str:
+    match statement:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+    return ""
+
+
+def is_expression(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=name)):
+            return name in OF_RE
+        case ast.Call(func=ast.Attribute(attr="says"), args=[ast.Constant() | ast.Call()]):
+            return True
+    return False
+
+
+class ExpressionTest(unittest.TestCase):
+    def test_table_has_every_expression_of_the_package(self) -> None:
+        self.maxDiff = None
+        found = {str(path.relative_to(PACKAGE)): expressions(path) for path in PACKAGE.rglob("*.py")}
+        listed = {
+            module: {name: use.expressions for name, use in uses.items() if use.expressions}
+            for module, uses in TABLE.items()
+        }
+        self.assertEqual(listed, {module: uses for module, uses in found.items() if uses})
+
+    def test_expression_on_a_megabyte_of_its_worst_takes_no_second(self) -> None:
+        for module, uses in TABLE.items():
+            for name, use in uses.items():
+                for seed in use.seeds:
+                    with self.subTest(f"{module}: {name}", seed=seed):
+                        self.check_time(use.take, (seed * (MEGABYTE // len(seed) + 1))[:MEGABYTE])
+
+    def check_time(self, take: Callable[[str], object], text: str) -> None:
+        """That what takes the text, and each of the calls that it returns, is quick."""
+        began = time.process_time()
+        calls = take(text)
+        self.assertLess(time.process_time() - began, MOST_SECONDS)
+        for call in calls if isinstance(calls, list) else ():
+            began = time.process_time()
+            call()
+            self.assertLess(time.process_time() - began, MOST_SECONDS)
+
+
+class ExcerptTest(unittest.TestCase):
+    def test_excerpt_of_a_short_text_is_that_text(self) -> None:
+        for text in ("", "x", "x" * MOST):
+            self.assertEqual(text, excerpt(text))
+
+    def test_excerpt_of_a_long_text_is_its_two_ends(self) -> None:
+        found = excerpt("begins" + "x" * MEGABYTE + "ends")
+        self.assertTrue(found.startswith("begins"))
+        self.assertTrue(found.endswith("ends"))
+        self.assertLess(len(found), MOST + 10)
+
+
+if __name__ == "__main__":
+    unittest.main()
