@@ -47,9 +47,9 @@ class MemoryGroup:
         return sum(values.get(name, 0) for name in names)
 
     def kernel_bytes(self) -> tuple[int, int]:
-        """What the kernel holds for the processes (buffers of sockets and pipes, page tables, …), and how much of that may
-        be caches, which it gives up when memory is short. Version 2 tells the two apart, so that there are none. For
-        version 1 the caches are the machine's, of which only the growth means anything.
+        """What the kernel holds for the processes (buffers of sockets and pipes, page tables, …), and how much of that
+        may be caches, which it gives up when memory is short. Version 2 tells the two apart, so that there are none.
+        For version 1 the caches are the machine's, of which only the growth means anything.
         """
         if self.version == 1:
             names = ("memory.kmem.usage_in_bytes", "memory.kmem.tcp.usage_in_bytes")

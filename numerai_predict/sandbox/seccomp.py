@@ -80,7 +80,19 @@ NUMBERS = {
     "mq_unlink": (241, 181),
 }
 # What stays when its processes end, and belongs to none of them. Libraries share memory through /dev/shm.
-SYSTEM_V = ("shmget", "shmat", "shmctl", "semget", "semop", "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv", "msgctl")
+SYSTEM_V = (
+    "shmget",
+    "shmat",
+    "shmctl",
+    "semget",
+    "semop",
+    "semtimedop",
+    "semctl",
+    "msgget",
+    "msgsnd",
+    "msgrcv",
+    "msgctl",
+)
 QUEUES = ("mq_open", "mq_unlink")
 # Nobody has looked at the calls from here on (the first is open_tree_attr, of Linux 6.15): a program that meets an
 # older kernel does without. x32's are higher still: 512 to 547, or with the bit 0x40000000.

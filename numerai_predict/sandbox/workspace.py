@@ -54,8 +54,8 @@ class Workspace:
         return ""
 
     def remove(self, is_late: Callable[[], bool]) -> None:
-        """Remove the folder with all that the model left in it and what its user left in shared memory, until `is_late`,
-        and let others have that user.
+        """Remove the folder with all that the model left in it, and what its user left in shared memory, until
+        `is_late`; let others have that user.
         """
         try:
             left = remove_files(str(self.folder), self.user, is_late)
