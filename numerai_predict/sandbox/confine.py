@@ -21,8 +21,8 @@ CAPSET = {"x86_64": 126, "aarch64": 91}
 NICENESS = 10
 # Counts the threads of that user on the whole machine; the runtime stops a model long before.
 MAX_TASKS = 4096
-# Open files. Each may stand for hundreds of kB of the kernel's memory, a socket's or a pipe's. The hard limit that Linux
-# gives by itself, so that libraries live with it.
+# Open files. Each may stand for hundreds of kB of the kernel's memory: a socket's, or a pipe's. It is the hard limit
+# that Linux gives by itself, so that libraries live with it.
 MAX_FILES = 4096
 # What libraries set aside and do not use: pyarrow alone takes 1.2 GB, 64 threads take 0.5 GB of stacks.
 UNUSED_BYTES = 4 << 30
