@@ -48,7 +48,7 @@ class DiskUsage:
                 if time.monotonic() - now > STEP_SECONDS:
                     return
             self._broken_looks = 0
-        except MovedError as error:
+        except (MovedError, FileNotFoundError) as error:
             self._broken_looks += 1
             if self._broken_looks == MAX_BROKEN_LOOKS:
                 raise UncountableError("folders that never stay where they are") from error
@@ -89,8 +89,7 @@ def _files(place: str, owner: int | None) -> Iterator[os.stat_result | None]:
         names: list[list[str]] = []
         while True:
             names.append([])
-            # It may be removed meanwhile, and has no entries then.
-            with suppress(FileNotFoundError), os.scandir(position.descriptor) as entries:
+            with os.scandir(position.descriptor) as entries:
                 for entry in entries:
                     file = _its(entry, owner)
                     yield file

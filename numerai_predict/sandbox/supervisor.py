@@ -163,10 +163,9 @@ class Supervisor:
             self._stop(Stop.MEMORY)
         elif self._tree.count() > limits.processes:
             self._stop(Stop.PROCESSES)
-        elif limits.wall_s is not None and self._clock.used_s() > limits.wall_s and self._conversation.answer is None:
+        elif limits.wall_s is not None and self._clock.used_s() > limits.wall_s:
             self._stop(Stop.TIME)
-        else:
-            self._look_at_disk()
+        self._look_at_disk()
 
     def _look_at_disk(self) -> None:
         try:
