@@ -97,7 +97,7 @@ def become(order: dict[str, Any], descriptors: list[int]) -> NoReturn:
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environment"])
-    reaper = fork_program(reports, order["user"])
+    reaper = fork_program(reports, order["user"], order["folder"])
     sys.path.remove(ROOT)
     main.serve(ChildChannel.from_stdin(), reaper)
 

@@ -270,6 +270,8 @@ CONFINED: dict[str, Fault | Delivered] = {
     "reads_a_private_file": Fault(Code.FILE_DENIED, r"/proc/1/environ"),
     "writes_one_huge_file": Fault(Code.DISK_FULL, r"writes_one_huge_file\.py line 10"),
     "fills_its_folder": Fault(Code.DISK_FULL, r"."),
+    "fills_a_closed_folder": Fault(Code.DISK_FULL, r"4,096 MiB of files|a folder that cannot be looked into"),
+    "makes_too_many_files": Fault(Code.DISK_FULL, r"more than 20,000 files while predicting"),
     "leaves_traps_in_its_folder": Delivered(),
     "removes_the_working_directory": Delivered(),
     "opens_a_terminal": Delivered(),
@@ -282,6 +284,10 @@ CONFINED: dict[str, Fault | Delivered] = {
     "eats_memory_in_one_call": Fault(
         Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB .* predicting|Unable to allocate 16\.0 GiB", flags=LITTLE_MEMORY
     ),
+    "eats_memory_after_its_answer": Fault(
+        Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB .* checking", flags=LITTLE_MEMORY
+    ),
+    "asks_for_system_v": Delivered(),
     # Time and processes
     "stops_itself": Fault(Code.TIMEOUT, r"more than 3 seconds \(\d+ of them computing\)", flags=SHORT_TIME),
     "forks_without_end": Fault(Code.TOO_MANY_PROCESSES, r"400", flags=("--time_limit", "50")),
@@ -339,5 +345,6 @@ CONFINED: dict[str, Fault | Delivered] = {
 
 # What only the figures of a container show, of memory that belongs to no process: caught in the images alone.
 CONTAINED: dict[str, Fault | Delivered] = {
+    "eats_memory_in_sockets": Fault(Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB", flags=LITTLE_MEMORY),
     "eats_memory_in_a_memory_file": Fault(Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB", flags=LITTLE_MEMORY),
 }

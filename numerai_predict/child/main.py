@@ -28,8 +28,8 @@ OUR_FOLDER = str(Path(__file__).resolve().parents[2])
 
 def main() -> NoReturn:
     """What an ExecLauncher executes: the program below its reaper."""
-    reports, user = sys.argv[1:]
-    reaper = fork_program(int(reports), int(user) if user else None)
+    reports, user, folder = sys.argv[1:]
+    reaper = fork_program(int(reports), int(user) if user else None, folder)
     sys.path.remove(OUR_FOLDER)
     serve(ChildChannel.from_stdin(), reaper)
 

@@ -60,6 +60,9 @@ def _stopped(outcome: Outcome) -> Fault | None:
     if outcome.stopped is Stop.PROCESSES:
         message = f"The model had more than {limits.processes} processes {where} and was stopped."
         return Fault(Code.TOO_MANY_PROCESSES, message)
+    if outcome.stopped is Stop.DISK and outcome.uncounted:
+        message = f"The model made {outcome.uncounted} {where} and was stopped: what it writes must be counted."
+        return Fault(Code.DISK_FULL, message)
     if outcome.stopped is Stop.DISK:
         message = f"The model wrote more than {_mib(limits.disk_bytes)} MiB of files {where} and was stopped."
         return Fault(Code.DISK_FULL, message)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 MOUNT = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
+MEMINFO = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,19 @@ class MemoryGroup:
         names = ("total_rss", "total_shmem") if self.version == 1 else ("anon", "shmem")
         return sum(values.get(name, 0) for name in names)
 
+    def kernel_bytes(self) -> tuple[int, int]:
+        """What the kernel holds for the processes (buffers of sockets and pipes, page tables, …), and how much of that
+        may be caches, which it gives up when memory is short. Version 2 tells the two apart, so that there are none.
+        For version 1 the caches are the machine's, of which only the growth means anything.
+        """
+        if self.version == 1:
+            names = ("memory.kmem.usage_in_bytes", "memory.kmem.tcp.usage_in_bytes")
+            return sum(sum(_numbers(self.folder / name)) for name in names), _machine_caches()
+        values = self._values("memory.stat")
+        parts = ("slab", "kernel_stack", "pagetables", "percpu")  # Before Linux 5.18 they have no sum.
+        kernel = values.get("kernel") or sum(values.get(name, 0) for name in parts)
+        return max(0, kernel - values.get("slab_reclaimable", 0)) + values.get("sock", 0), 0
+
     def oom_kills(self) -> int:
         """How many processes the kernel has ended here for want of memory."""
         return self._values("memory.oom_control" if self.version == 1 else "memory.events").get("oom_kill", 0)
@@ -71,6 +85,13 @@ def _candidates(mount: Path, membership: Path) -> Iterator[MemoryGroup]:
         else:
             continue
         yield from (MemoryGroup(folder, version) for root in roots for folder in (root / path.lstrip("/"), root))
+
+
+def _machine_caches() -> int:
+    for line in _read(MEMINFO).splitlines():
+        if line.startswith("SReclaimable:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 def _numbers(path: Path) -> set[int]:

@@ -24,6 +24,9 @@ CAPSET = {"x86_64": 126, "aarch64": 91}
 NICENESS = 10
 # Counts the threads of that user on the whole machine; the runtime stops a model long before.
 MAX_TASKS = 4096
+# Open files. Each may stand for hundreds of kB of the kernel's memory: a socket's, or a pipe's. It is the hard limit
+# that Linux gives by itself, so that libraries live with it.
+MAX_FILES = 4096
 # What libraries set aside and do not use: pyarrow alone takes 1.2 GB, 64 threads take 0.5 GB of stacks.
 UNUSED_BYTES = 4 << 30
 MAX_HOSTS = 10
@@ -134,6 +137,7 @@ def _take_little(memory_bytes: int | None, file_bytes: int) -> None:
     os.nice(NICENESS)
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, file_bytes)
+    _lower(resource.RLIMIT_NOFILE, MAX_FILES)
     if sys.platform == "linux":
         _lower(resource.RLIMIT_NPROC, MAX_TASKS)
         if memory_bytes is not None:
@@ -144,9 +148,9 @@ def _take_little(memory_bytes: int | None, file_bytes: int) -> None:
 
 
 def _lower(limit: int, value: int) -> None:
-    hardest = resource.getrlimit(limit)[1]
-    value = value if hardest == resource.RLIM_INFINITY else min(value, hardest)
-    resource.setrlimit(limit, (value, value))
+    """Make it the hard limit, unless that is lower already; the soft limit never rises."""
+    lowest = [value if now == resource.RLIM_INFINITY else min(now, value) for now in resource.getrlimit(limit)]
+    resource.setrlimit(limit, (lowest[0], lowest[1]))
 
 
 def _leaks(protected: Sequence[int], shared_folder: Path) -> Iterator[tuple[str, str]]:

@@ -50,7 +50,7 @@ class ExecLauncher:
     def launch(self, place: Birthplace) -> "ExecutedChild":
         """Start it; raises OSError."""
         process = subprocess.Popen(
-            [*self.argv, str(place.reports), "" if place.user is None else str(place.user)],
+            [*self.argv, str(place.reports), "" if place.user is None else str(place.user), str(place.folder)],
             stdin=place.channel,
             stdout=place.stdout,
             stderr=place.stderr,

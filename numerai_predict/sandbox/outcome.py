@@ -49,6 +49,7 @@ class Outcome:
 
     `wall_s` is the sum of its phases; `waited_s`, in which it waited for what it had asked for, comes on top.
     `dropped_log_bytes` of its output were beyond the limit, `unread_log_bytes` taken by nobody in time.
+    `uncounted` is what of its files could not be counted, where it was stopped for that.
     `trace` is what its faulthandler wrote. `broken` names the promises that did not hold, each with the reason; None
     if it ended before it confined itself. `oom_kills` counts the processes that the kernel ended in our container
     meanwhile for want of memory. `container_bytes` is the container's memory where that is less than the limit.
@@ -67,6 +68,7 @@ class Outcome:
     log_tail: str
     limits: Limits
     refusal: str = ""
+    uncounted: str = ""
     trace: str = ""
     dropped_log_bytes: int = 0
     unread_log_bytes: int = 0

@@ -40,7 +40,7 @@ class ProcessTree:
     """All that descends from `reaper`, which adopts the orphans among it (reaper.py) and is no member itself.
 
     `group` is the memory group that we are in; its count is used for as long as nobody but our ancestors, we and our
-    descendants are in it, and no other tree of ours.
+    descendants are in it, and no other tree of ours. Only then what the kernel holds for the tree is counted too.
     """
 
     def __init__(self, reaper: int, group: MemoryGroup | None = None) -> None:
@@ -55,8 +55,11 @@ class ProcessTree:
         self.disregard_files()
 
     def disregard_files(self) -> None:
-        """Let what is in memory now and held by no process not be the tree's: files that others wrote to a tmpfs."""
+        """Let what is in memory now and held by no process not be the tree's: files that others wrote to a tmpfs, and
+        what the kernel holds.
+        """
         self._before_bytes = self._unowned_bytes()
+        self._kernel_before = self._group.kernel_bytes() if self._group else (0, 0)
         self._largest_total = self.peak_memory_bytes = 0
 
     def count(self) -> int:
@@ -71,7 +74,7 @@ class ProcessTree:
             total = self._sum_of_members()
         else:
             others_bytes = self._before_bytes + sum(map(_private_bytes, self._others))
-            total = max(0, self._group.held_bytes() - others_bytes)
+            total = max(0, self._group.held_bytes() - others_bytes) + self._kernel_growth(self._group)
         self._largest_total = max(self._largest_total, total)
         # The kernel remembers a peak between two polls, though only for each process on its own (VmHWM).
         highest = _kib(self.program, "status", b"VmHWM:") if self.program else 0
@@ -132,6 +135,13 @@ class ProcessTree:
         return max(
             0, self._group.held_bytes() - sum(map(_private_bytes, [*self._others, *self._members, self._reaper.pid]))
         )
+
+    def _kernel_growth(self, group: MemoryGroup) -> int:
+        """What the kernel has come to hold for the group, without what may be its caches: of the files that were made
+        or read.
+        """
+        kernel, caches = (now - before for now, before in zip(group.kernel_bytes(), self._kernel_before, strict=True))
+        return max(0, kernel - max(0, caches))
 
     def _sum_of_members(self) -> int:
         total = sum(_rss_bytes(pid) or member.rss for pid, member in self._members.items())

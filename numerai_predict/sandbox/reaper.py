@@ -5,30 +5,37 @@ programs at once: https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2
 """
 
 import contextlib
+import functools
 import json
 import os
+import select
 import signal
+import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from numerai_predict.sandbox import linux
 from numerai_predict.sandbox.process_tree import ProcessTree
+from numerai_predict.sandbox.workspace import REMOVE_SECONDS, remove_files
 
 
-def fork_program(reports: int, user: int | None) -> int:
+def fork_program(reports: int, user: int | None, folder: str | None = None) -> int:
     """Return in a child that leads a session of its own, as that user (None: ours); this process itself becomes its
     reaper, which the user cannot signal, and never returns.
 
     The reaper writes lines of JSON to the descriptor `reports`: the program's process id with why its orphans would not
-    be adopted (empty: they are), then its exit status. It ends when nothing is left below it, and ends all of it when
-    the runtime dies. Returns the reaper's process id. Call it before there are threads.
+    be adopted (empty: they are), then its exit status. It ends when nothing is left below it. When the runtime dies it
+    ends all of it, and removes the program's `folder` and what its user has in shared memory. Returns the reaper's
+    process id. Call it before there are threads.
     """
     runtime, reaper = os.getppid(), os.getpid()
     unadopted = _adopt_orphans()
     _set_dumpable(False)
-    signal.signal(signal.SIGTERM, _end_all)  # Before there is anything to end.
+    clear_away = functools.partial(_clear_away, folder, user)
+    signal.signal(signal.SIGTERM, lambda *_: _end_all(clear_away))  # Before there is anything to end.
     program = os.fork()
     if program:
-        _reap(program, reports, runtime, unadopted)
+        _reap(program, reports, runtime, unadopted, clear_away)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.close(reports)
     os.setsid()
@@ -64,7 +71,7 @@ class ReaperReports:
                 self.program, self.unadopted = facts["program"], facts["unadopted"]
 
 
-def _reap(program: int, reports: int, runtime: int, unadopted: str) -> NoReturn:
+def _reap(program: int, reports: int, runtime: int, unadopted: str, clear_away: Callable[[], None]) -> NoReturn:
     """Wait for all that ends below us, and report how the program did."""
     os.set_inheritable(reports, False)
     _report(reports, program=program, unadopted=unadopted)
@@ -79,13 +86,30 @@ def _reap(program: int, reports: int, runtime: int, unadopted: str) -> NoReturn:
             pid, status = os.wait()
             if pid == program:
                 _report(reports, status=os.waitstatus_to_exitcode(status))
+    if _has_no_reader(reports):
+        clear_away()
     os._exit(0)
 
 
-def _end_all(number: int, frame: object) -> NoReturn:
+def _end_all(clear_away: Callable[[], None]) -> NoReturn:
     """The runtime is gone, and nobody else ends what is below us."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     ProcessTree(os.getpid()).kill(_nothing_is_left)
+    clear_away()
     os._exit(1)
+
+
+def _clear_away(folder: str | None, user: int | None) -> None:
+    if folder is not None:
+        enough = time.monotonic() + REMOVE_SECONDS
+        remove_files(folder, user, lambda: time.monotonic() > enough)
+
+
+def _has_no_reader(pipe: int) -> bool:
+    """Whether the runtime died, perhaps before it could be known who it was."""
+    poll = select.poll()
+    poll.register(pipe, 0)
+    return bool(poll.poll(0))
 
 
 def _nothing_is_left() -> bool:

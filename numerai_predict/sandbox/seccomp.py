@@ -65,7 +65,35 @@ NUMBERS = {
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "semctl": (66, 191),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
 }
+# What stays when its processes end, and belongs to none of them. Libraries share memory through /dev/shm.
+SYSTEM_V = (
+    "shmget",
+    "shmat",
+    "shmctl",
+    "semget",
+    "semop",
+    "semtimedop",
+    "semctl",
+    "msgget",
+    "msgsnd",
+    "msgrcv",
+    "msgctl",
+)
+QUEUES = ("mq_open", "mq_unlink")
 # Nobody has looked at the calls from here on (the first is open_tree_attr, of Linux 6.15): a program that meets an
 # older kernel does without. x32's are higher still: 512 to 547, or with the bit 0x40000000.
 FIRST_UNKNOWN = 467
@@ -160,6 +188,8 @@ def _rules(protected: Collection[int], groups: Collection[int]) -> dict[str, Rul
     rules |= dict.fromkeys(("socket", "socketpair"), unix_only)
     rules |= dict.fromkeys(("io_uring_setup", "io_uring_enter", "io_uring_register"), Rule(MISSING))
     rules |= dict.fromkeys(("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"), signal)
+    # As a kernel that is built without them says; programs have another way then.
+    rules |= dict.fromkeys((*SYSTEM_V, *QUEUES), Rule(MISSING))
     # The owner of a file gets signals from the kernel, any that F_SETSIG names: fcntl(2).
     rules["fcntl"] = Rule(ALLOW, DENY, ((Match(1, [_F_SETOWN, _F_SETSIG, _F_SETOWN_EX]),),))
     rules["ioctl"] = Rule(ALLOW, DENY, ((Match(1, [_FIOSETOWN, _SIOCSPGRP]),),))

@@ -16,6 +16,7 @@ from numerai_predict.sandbox.cgroup import MemoryGroup
 from numerai_predict.sandbox.channel import Message, ProtocolError, encode
 from numerai_predict.sandbox.clock import PhaseClock
 from numerai_predict.sandbox.conversation import AnswerComes, Conversation, Event, FileNeeded, FindingsCome, PhaseBegins
+from numerai_predict.sandbox.disk_usage import DiskUsage, UncountableError
 from numerai_predict.sandbox.environment import available_cpus, model_environment
 from numerai_predict.sandbox.launcher import Birthplace, Child, Launcher
 from numerai_predict.sandbox.outcome import Limits, Outcome, Stop
@@ -24,15 +25,16 @@ from numerai_predict.sandbox.process_tree import ProcessTree
 from numerai_predict.sandbox.provider import FileProvider
 from numerai_predict.sandbox.reaper import ReaperReports
 from numerai_predict.sandbox.signals import undisturbed
-from numerai_predict.sandbox.workspace import Workspace
+from numerai_predict.sandbox.workspace import REMOVE_SECONDS, SHARED_MEMORY, Workspace
 
 POLL_SECONDS = 0.02
-DISK_POLL_SECONDS = 1.0
 # A program that has answered has nothing left to do; it gets this long to leave.
 LEAVE_SECONDS = 5.0
 DRAIN_SECONDS = 1.0
 LAST_WORDS_SECONDS = 0.3
 KILL_POLL_SECONDS = 0.005
+# For the files that are left, once somebody wants the run to end: Docker kills ten seconds after SIGTERM.
+HASTE_SECONDS = 2.0
 MAX_TRACE_BYTES = 100_000
 # Of the container's memory, for what is not counted: the parent has to stop a program before the kernel does.
 SPARE_SHARE = 0.05
@@ -74,6 +76,9 @@ class Supervisor:
         self._child: Child | None = None
         self._stopped: Stop | None = None
         self._refusal = ""
+        self._uncounted = ""
+        self._interruptions: list[int] = []
+        self._is_interrupted = False
         self._leave_by = float("inf")
         self._handed_over = False
         self._resources = contextlib.ExitStack()
@@ -87,8 +92,11 @@ class Supervisor:
                 self._start()
             while not self._has_ended():
                 self._step()
+        except BaseException as error:
+            self._is_interrupted = not isinstance(error, Exception)
+            raise
         finally:
-            with undisturbed(), self._resources:
+            with undisturbed() as self._interruptions, self._resources:
                 if self._child is not None:
                     self.outcome = self._end(self._child)
         assert self.outcome is not None
@@ -99,7 +107,7 @@ class Supervisor:
     def _start(self) -> None:
         self._oom_kills_before = self._group.oom_kills() if self._group else 0
         self._workspace = Workspace()
-        self._resources.callback(self._workspace.remove)
+        self._resources.callback(self._remove_files)
         self._provider = FileProvider(self._provide)
         self._resources.callback(self._provider.close)
         self._selector = self._resources.enter_context(selectors.DefaultSelector())
@@ -108,7 +116,8 @@ class Supervisor:
         with contextlib.ExitStack() as handed_over:
             child = self._launcher.launch(self._birthplace(handed_over))
         self._clock = PhaseClock()
-        self._next_look_at_disk = time.monotonic() + DISK_POLL_SECONDS
+        self._disk = DiskUsage(str(self._workspace.folder), str(SHARED_MEMORY), self._workspace.user)
+        self._resources.callback(self._disk.close)
         try:
             self._tree = ProcessTree(child.pid, self._group)
         except BaseException:
@@ -166,10 +175,16 @@ class Supervisor:
             self._stop(Stop.PROCESSES)
         elif limits.wall_s is not None and self._clock.used_s() > limits.wall_s:
             self._stop(Stop.TIME)
-        elif time.monotonic() > self._next_look_at_disk:
-            if self._workspace.used_bytes() > limits.disk_bytes:
-                self._stop(Stop.DISK)
-            self._next_look_at_disk = time.monotonic() + DISK_POLL_SECONDS
+        self._look_at_disk()
+
+    def _look_at_disk(self) -> None:
+        try:
+            self._disk.step()
+        except UncountableError as error:
+            self._uncounted = str(error)
+            self._stop(Stop.DISK)
+        if self._disk.used_bytes > self._limits.disk_bytes:
+            self._stop(Stop.DISK)
 
     def _has_ended(self) -> bool:
         """Whether the program is gone, or has to go."""
@@ -180,7 +195,8 @@ class Supervisor:
         return self._reports.status is not None or self._reports.has_ended
 
     def _stop(self, reason: Stop) -> None:
-        if self._conversation.answer is None:
+        """Note why it has to go. Once it has answered, only what it takes from others is a reason."""
+        if self._conversation.answer is None or reason in (Stop.MEMORY, Stop.PROCESSES, Stop.DISK):
             self._stopped = self._stopped or reason
 
     # Listen
@@ -294,6 +310,18 @@ class Supervisor:
         if not self._reports.has_ended:
             _send(child.pid, signal.SIGKILL)
 
+    def _remove_files(self) -> None:
+        """Remove what it has written: in bounded time, and in little as soon as somebody wants the run to end."""
+        began = time.monotonic()
+
+        def is_late() -> bool:
+            nonlocal began
+            if self._interruptions and not self._is_interrupted:
+                self._is_interrupted, began = True, time.monotonic()
+            return time.monotonic() - began > (HASTE_SECONDS if self._is_interrupted else REMOVE_SECONDS)
+
+        self._workspace.remove(is_late)
+
     def _reaper_has_ended(self) -> bool:
         self._listen(KILL_POLL_SECONDS)
         return self._reports.has_ended
@@ -329,6 +357,7 @@ class Supervisor:
             log_tail=self._relay.tail,
             limits=self._limits,
             refusal=self._refusal,
+            uncounted=self._uncounted,
             trace=self._trace.decode(errors="replace"),
             dropped_log_bytes=self._relay.dropped_bytes,
             unread_log_bytes=self._relay.unread_bytes,

@@ -1,23 +1,25 @@
 """Where the model's process lives: a folder of its own, which goes when it goes, and as root a user of its own."""
 
 import contextlib
+import logging
 import os
-import shutil
 import stat
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from numerai_predict.sandbox.folders import remove_tree
 from numerai_predict.sandbox.users import UserLease
 
 # To become another user, to end its processes, and to give it a folder and take it away again:
 # https://man7.org/linux/man-pages/man7/capabilities.7.html
 CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7}
 SHARED_MEMORY = Path("/dev/shm")
-# A model with more files than this is not counted to the end: looking must stay quick.
-MAX_FILES_COUNTED = 20_000
+# For what a model leaves: some hundred thousand files.
+REMOVE_SECONDS = 20.0
+
+_log = logging.getLogger(__name__)
 
 
 class NoWorkspaceError(Exception):
@@ -51,49 +53,40 @@ class Workspace:
         self.user = self._lease.user
         return ""
 
-    def used_bytes(self) -> int:
-        """What the files in the folder take up on the disk."""
-        return sum(size for _, size in zip(range(MAX_FILES_COUNTED), _file_sizes(self.folder), strict=False))
-
-    def remove(self) -> None:
-        """Remove the folder with all that the model left in it and what its user left in shared memory, and let others
-        have that user.
+    def remove(self, is_late: Callable[[], bool]) -> None:
+        """Remove the folder with all that the model left in it, and what its user left in shared memory, until
+        `is_late`; let others have that user.
         """
-        _remove_tree(self.folder)
-        if self.user is not None and SHARED_MEMORY.is_dir():
-            for entry in os.scandir(SHARED_MEMORY):
-                with contextlib.suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_uid == self.user:
-                        _remove(entry)
-        if self._lease is not None:
-            self._lease.release()
+        try:
+            left = remove_files(str(self.folder), self.user, is_late)
+        finally:
+            if self._lease is not None:
+                self._lease.release()
+        if left:
+            _log.warning("Not all that the model wrote could be removed in time: remove %s", repr(left)[1:-1])
 
 
-def _remove(entry: "os.DirEntry[str]") -> None:
+def remove_files(folder: str, user: int | None, is_late: Callable[[], bool]) -> list[str]:
+    """Remove the folder and what `user` (None: nobody) has in shared memory. Returns the paths of what is left."""
+    left = [] if remove_tree(folder, is_late) else [folder]
+    if user is not None and SHARED_MEMORY.is_dir():
+        with os.scandir(SHARED_MEMORY) as entries:
+            left += [entry.path for entry in entries if _belongs_to(user, entry) and not _remove(entry, is_late)]
+    return left
+
+
+def _belongs_to(user: int, entry: "os.DirEntry[str]") -> bool:
+    with contextlib.suppress(OSError):  # Others come and go.
+        return entry.stat(follow_symlinks=False).st_uid == user
+    return False
+
+
+def _remove(entry: "os.DirEntry[str]", is_late: Callable[[], bool]) -> bool:
     if entry.is_dir(follow_symlinks=False):
-        _remove_tree(Path(entry))
-    else:
+        return remove_tree(entry.path, is_late)
+    with contextlib.suppress(OSError):
         os.unlink(entry)
-
-
-def _remove_tree(folder: Path) -> None:
-    with contextlib.suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        # Folders without permissions, or nested deeper than Python follows.
-        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-            with contextlib.suppress(OSError):
-                subprocess.run([*command, str(folder)], stderr=subprocess.DEVNULL, check=False)
-
-
-def _file_sizes(folder: Path) -> Iterator[int]:
-    waiting = [os.fspath(folder)]
-    while waiting:
-        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                yield entry.stat(follow_symlinks=False).st_blocks * 512
+    return not os.path.lexists(entry)
 
 
 def _why_no_other_user(temporary: Path) -> str:

@@ -76,7 +76,10 @@ class LadderTest(DiagnosisTestCase):
     def test_diagnose_of_too_many_processes_or_files_names_the_limit(self) -> None:
         processes = replace(GOOD, stopped=Stop.PROCESSES, phase="predicting", status=-9)
         self.check(Code.TOO_MANY_PROCESSES, processes, "more than 400 processes while predicting")
-        self.check(Code.DISK_FULL, replace(processes, stopped=Stop.DISK), "more than 4,096 MiB of files")
+        disk = replace(processes, stopped=Stop.DISK)
+        self.check(Code.DISK_FULL, disk, "more than 4,096 MiB of files")
+        uncounted = replace(disk, uncounted="more than 20,000 files")
+        self.check(Code.DISK_FULL, uncounted, "made more than 20,000 files while predicting and was stopped")
 
     def test_diagnose_of_a_timeout_says_in_which_line(self) -> None:
         trace = 'Current thread 0x1 (most recent call first):\n  File "model.py", line 5 in predict\n'

@@ -11,10 +11,11 @@ import time
 import unittest
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from tests.harness import LEGACY_MODEL, LIVE, ROOT, PredictTestCase, Run
+from tests.harness import LEGACY_MODEL, LIVE, ROOT, PredictTestCase, Run, command_lines
 
 # A module of that name before Python's own, as slow as imports are on a cold disk.
 SLOW_ARGPARSE = """
@@ -60,6 +61,28 @@ def opens(terminal: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
         return ranks(live_features)
 
     return predict
+
+
+class SleepsOnLoad:
+    """Says so, and sleeps, when it is loaded."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return exec, ("import time; print('asleep', flush=True); time.sleep(600)",)
+
+
+def ignores_signals_and_leaves_a_daemon(live_features: pd.DataFrame) -> pd.DataFrame:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with open("file", "wb") as file:
+        file.write(b"x")
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execvp("sleep", ["sleep", "98764.5"])
+        os._exit(0)
+    os.wait()
+    print("asleep", flush=True)
+    time.sleep(600)
+    return live_features
 
 
 class InterruptionTestCase(PredictTestCase):
@@ -123,6 +146,59 @@ class SignalTest(InterruptionTestCase):
         self.assertGreater(usage["wall_s"], 0.3)
         self.assertGreater(usage["peak_memory_bytes"], 30_000_000)
         self.assertIn("predicting", usage["phases"])
+
+    def run_until_asleep(self, model: Path, ended_by: signal.Signals) -> Run:
+        """Send the signal once the model has said that it sleeps. Its temporary files are below the test's folder."""
+        environment = {**os.environ, "TMPDIR": str(self.temporary())}
+        pipe = subprocess.PIPE
+        with subprocess.Popen(self.command(model), env=environment, stdout=pipe, stderr=pipe) as process:
+            assert process.stdout is not None
+            self.assertEqual(b"asleep\n", process.stdout.readline())
+            self.assertEqual(1, len(os.listdir(self.temporary())))
+            process.send_signal(ended_by)
+            return self.result(process)
+
+    def temporary(self) -> Path:
+        folder = self.folder / "temporary"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def check_nothing_left(self) -> None:
+        enough = time.monotonic() + 10
+        while (left := self.left()) and time.monotonic() < enough:
+            time.sleep(0.05)
+        self.assertEqual([], left)
+
+    def left(self) -> list[Any]:
+        """What it has left: files and processes."""
+        return os.listdir(self.temporary()) + [words for words in command_lines() if words == ["sleep", "98764.5"]]
+
+    def test_signal_while_a_model_is_loaded_ends_the_run_with_nothing_left(self) -> None:
+        self.check_interrupted(self.run_until_asleep(self.pickle(SleepsOnLoad()), signal.SIGTERM))
+        self.assertEqual([], self.left())
+
+    def test_signal_that_the_model_ignores_ends_the_run_with_nothing_left(self) -> None:
+        model = self.pickle(ignores_signals_and_leaves_a_daemon)
+        self.check_interrupted(self.run_until_asleep(model, signal.SIGTERM))
+        self.assertEqual([], self.left())
+
+    def test_runtime_that_is_killed_leaves_neither_process_nor_file(self) -> None:
+        model = self.pickle(ignores_signals_and_leaves_a_daemon)
+        self.assertEqual(-signal.SIGKILL, self.run_until_asleep(model, signal.SIGKILL).status)
+        self.check_nothing_left()
+
+    def test_runtime_that_is_killed_at_any_moment_of_the_start_leaves_no_file(self) -> None:
+        for delay in (0.02, 0.05, 0.1, 0.2):
+            environment = {**os.environ, "TMPDIR": str(self.temporary())}
+            with (
+                self.subTest(delay=delay),
+                subprocess.Popen(self.command(LEGACY_MODEL), env=environment, stderr=subprocess.DEVNULL) as process,
+            ):
+                while not self.left():
+                    time.sleep(0.001)
+                time.sleep(delay)
+                process.kill()
+                self.check_nothing_left()
 
 
 class StreamTest(InterruptionTestCase):

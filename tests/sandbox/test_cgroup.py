@@ -4,7 +4,9 @@ import os
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
+from numerai_predict.sandbox import cgroup
 from numerai_predict.sandbox.cgroup import MemoryGroup
 
 MB = 1 << 20
@@ -110,6 +112,24 @@ class FiguresTest(GroupCase):
         self.assertEqual(MemoryGroup(folder, 1).held_bytes(), 23)
         self.assertEqual(MemoryGroup(folder, 2).held_bytes(), 41)
 
+    def test_kernels_memory_of_v2_is_without_its_caches(self) -> None:
+        folder = self.write("", memory_stat="kernel 900\nslab 700\nslab_reclaimable 500\nsock 30\nkernel_stack 9\n")
+        self.assertEqual(MemoryGroup(folder, 2).kernel_bytes(), (430, 0))
+
+    def test_kernels_memory_of_v2_without_a_sum_is_that_of_its_parts(self) -> None:
+        stat = "kernel_stack 10\npagetables 20\npercpu 30\nslab 700\nslab_reclaimable 500\nsock 30\n"
+        folder = self.write("", memory_stat=stat)
+        self.assertEqual(MemoryGroup(folder, 2).kernel_bytes(), (290, 0))
+
+    def test_kernels_memory_of_v1_goes_with_the_caches_of_the_machine(self) -> None:
+        folder = self.write("", **{"memory_kmem.usage_in_bytes": "700\n"})
+        meminfo = self.mount / "meminfo"
+        meminfo.write_text("MemTotal:   9 kB\nSReclaimable:    5 kB\nSUnreclaim:  7 kB\n")
+        with mock.patch.object(cgroup, "MEMINFO", meminfo):
+            self.assertEqual(MemoryGroup(folder, 1).kernel_bytes(), (700, 5120))
+            self.write("", **{"memory_kmem.tcp.usage_in_bytes": "40\n"})
+            self.assertEqual(MemoryGroup(folder, 1).kernel_bytes(), (740, 5120))
+
     def test_oom_kills_are_counted(self) -> None:
         events = self.write("2", memory_events="low 0\noom 5\noom_kill 3\noom_group_kill 1\n")
         control = self.write("1", memory_oom_control="oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
@@ -131,3 +151,4 @@ class FiguresTest(GroupCase):
         group = MemoryGroup(self.mount / "missing", 2)
         self.assertEqual((group.held_bytes(), group.oom_kills(), group.pids()), (0, 0, set()))
         self.assertEqual((group.limit_bytes, group.kills_all_at_once), (None, False))
+        self.assertEqual(group.kernel_bytes(), (0, 0))

@@ -6,6 +6,7 @@ What it can still do is tried by the models of broken_models/.
 import json
 import os
 import pty
+import resource
 import subprocess
 import sys
 import tempfile
@@ -69,14 +70,19 @@ landlock.restrict_files = restrict_files
 
     def test_confined_process_has_limits_no_powers_and_stands_back(self) -> None:
         program = """
+files = resource.getrlimit(resource.RLIMIT_NOFILE)
 names = ("RLIMIT_CORE", "RLIMIT_FSIZE", "RLIMIT_NPROC", "RLIMIT_DATA")
 limits = [resource.getrlimit(getattr(resource, name))[0] for name in names]
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 powers = [int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh")]
-print(json.dumps([limits, powers, os.nice(0), int(open("/proc/self/oom_score_adj").read())]))
+print(json.dumps([limits, powers, os.nice(0), int(open("/proc/self/oom_score_adj").read()), files]))
 """
-        limits, powers, niceness, score = self.confined(program)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(1000, soft), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        limits, powers, niceness, score, files = self.confined(program)
         self.assertEqual(limits, [0, 1 << 20, 4096, 5 << 30])
+        self.assertEqual(files, [min(1000, soft), min(4096, hard)])
         self.assertEqual((powers, score), ([0, 0, 0], 1000))
         self.assertGreaterEqual(niceness, 10)
 

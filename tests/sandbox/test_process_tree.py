@@ -11,6 +11,7 @@ import unittest
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
+from unittest import mock
 
 from numerai_predict.sandbox.cgroup import MemoryGroup
 from numerai_predict.sandbox.process_tree import REFRESH_SECONDS, ProcessTree
@@ -186,6 +187,29 @@ class MemoryOfGroupTest(TreeCase):
         self.holds(1300 * MB, *self.family, self.program)
         self.assertTrue(280 * MB < self.look(tree) < 330 * MB)
         self.assertTrue(280 * MB < tree.peak_memory_bytes < 330 * MB)
+
+    def kernel_holds(self, size: int, caches: int = 0) -> None:
+        stat = f"anon {1000 * MB}\nshmem 0\nkernel {size}\nslab_reclaimable {caches}\n"
+        (self.group.folder / "memory.stat").write_text(stat)
+
+    def test_memory_that_the_kernel_has_come_to_hold_is_the_trees(self) -> None:
+        self.kernel_holds(50 * MB, caches=20 * MB)
+        tree = self.waiting()
+        self.assertLess(self.look(tree), 30 * MB)
+        self.kernel_holds(450 * MB, caches=120 * MB)
+        self.assertTrue(300 * MB <= self.look(tree) < 330 * MB)
+        tree.disregard_files()
+        self.assertLess(self.look(tree), 30 * MB)
+
+    def test_caches_of_the_kernel_that_grow_with_its_memory_are_not_the_trees(self) -> None:
+        tree = self.waiting()
+        for kernel, caches, expected in ((400, 300, 100), (400, -300, 400), (100, 300, 0)):
+            with (
+                self.subTest(kernel=kernel, caches=caches),
+                mock.patch.object(MemoryGroup, "kernel_bytes", return_value=(kernel * MB, caches * MB)),
+            ):
+                total = self.look(tree)
+                self.assertTrue(expected * MB <= total < (expected + 30) * MB)
 
     def test_memory_that_we_gained_ourselves_is_not_the_trees(self) -> None:
         tree = self.waiting()

@@ -4,9 +4,11 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -18,13 +20,13 @@ PROGRAM = f"""
 import os, sys, time
 sys.path.insert(0, {str(ROOT)!r})
 from numerai_predict.sandbox import fork_program
-reaper = fork_program(int(sys.argv[1]), None)
+reaper = fork_program(int(sys.argv[1]), None, *sys.argv[2:])
 """
 # A runtime that does nothing but start a program, and so may be killed.
 RUNTIME = """
 import subprocess, sys
-program, reports = sys.argv[1:]
-argv = [sys.executable, "-c", program, reports]
+program, reports, *folder = sys.argv[1:]
+argv = [sys.executable, "-c", program, reports, *folder]
 subprocess.Popen(argv, pass_fds=[int(reports)], start_new_session=True).wait()
 """
 
@@ -35,9 +37,9 @@ class ReaperTest(unittest.TestCase):
         self.addCleanup(os.close, self.source)
         self.reports = ReaperReports()
 
-    def start(self, program: str, *runtime: str) -> "subprocess.Popen[str]":
+    def start(self, program: str, *runtime: str, folder: str = "") -> "subprocess.Popen[str]":
         """Start a program below its reaper, as a child of this process or of a `runtime` program."""
-        argv = [sys.executable, "-c", *runtime, PROGRAM + program, str(self.target)]
+        argv = [sys.executable, "-c", *runtime, PROGRAM + program, str(self.target), *filter(None, [folder])]
         process = subprocess.Popen(
             argv, stdout=subprocess.PIPE, text=True, pass_fds=[self.target], start_new_session=True
         )
@@ -112,6 +114,37 @@ time.sleep(600)
         runtime.kill()
         self.read_reports()
         self.assertEqual([], [pid for pid in pids if is_alive(pid)])
+
+    def folder(self) -> str:
+        """With a file in it."""
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        Path(folder, "file").touch()
+        return folder
+
+    def test_folder_of_the_program_is_removed_when_the_runtime_is_killed(self) -> None:
+        folder = self.folder()
+        runtime = self.start("os.write(1, b'ready\\n')\ntime.sleep(600)", RUNTIME, folder=folder)
+        assert runtime.stdout is not None
+        runtime.stdout.readline()
+        runtime.kill()
+        self.read_reports()
+        self.assertFalse(os.path.exists(folder))
+
+    def test_folder_of_the_program_is_removed_when_its_reports_have_no_reader(self) -> None:
+        folder = self.folder()
+        process = self.start("time.sleep(0.5)\nos._exit(0)", folder=folder)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, self.source)
+        os.close(nothing)
+        process.wait(20)
+        self.assertFalse(os.path.exists(folder))
+
+    def test_folder_of_the_program_is_the_runtimes_to_remove_while_it_lives(self) -> None:
+        folder = self.folder()
+        self.start("os._exit(0)", folder=folder)
+        self.read_reports()
+        self.assertEqual(["file"], os.listdir(folder))
 
 
 class ReportsTest(unittest.TestCase):

@@ -16,7 +16,15 @@ import unittest
 from pathlib import Path
 
 from numerai_predict.sandbox import linux
-from numerai_predict.sandbox.seccomp import ARCHITECTURES, FIRST_UNKNOWN, NUMBERS, assemble, forbid
+from numerai_predict.sandbox.seccomp import (
+    ARCHITECTURES,
+    FIRST_UNKNOWN,
+    NUMBERS,
+    QUEUES,
+    SYSTEM_V,
+    assemble,
+    forbid,
+)
 from tests.harness import ROOT
 
 PRELUDE = f"""
@@ -130,6 +138,33 @@ class ForbidTest(unittest.TestCase):
                 print(by_number(name, 1, bytes(120), 0, 0))
         """)
         self.assertEqual(words, [MISSING] * 3)
+
+    def test_memory_that_outlives_its_processes_is_missing(self) -> None:
+        words = self.run_behind(f"""
+            library = ctypes.CDLL(None, use_errno=True)
+            for call, arguments in (
+                (library.shmget, (0, 4096, 0o1600)),
+                (library.semget, (0, 1, 0o1600)),
+                (library.msgget, (0, 0o1600)),
+                (library.mq_open, (b"/marker", os.O_CREAT | os.O_RDWR, 0o600, None)),
+            ):
+                print(call(*arguments), errno.errorcode[ctypes.get_errno()])
+            for name in {(*SYSTEM_V, *QUEUES)}:
+                print(by_number(name, 0, 0, 0, 0))
+        """)
+        self.assertEqual(words, ["-1", MISSING] * 4 + [MISSING] * 13)
+
+    def test_shared_memory_and_semaphores_of_multiprocessing_work(self) -> None:
+        words = self.run_behind("""
+            import multiprocessing
+            from multiprocessing import shared_memory
+            memory = shared_memory.SharedMemory(create=True, size=4096)
+            memory.close()
+            memory.unlink()
+            with multiprocessing.Semaphore(1), multiprocessing.Lock():
+                print("done")
+        """)
+        self.assertEqual(words, ["done"])
 
     @unittest.skipUnless(platform.machine() == "x86_64", "has no second architecture")
     def test_32_bit_calls_from_64_bit_code_are_missing(self) -> None:
@@ -390,7 +425,7 @@ class ProgramTest(unittest.TestCase):
         for name in DENIED_ALTOGETHER:
             for arguments in ((0, 0), (1, 1), (ANOTHER, ANOTHER), (-1, -1)):
                 self.assert_decides(DENY, name, *arguments)
-        for name in ("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3"):
+        for name in ("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3", *SYSTEM_V, *QUEUES):
             self.assert_decides(MISSING, name, 0)
 
     def test_every_call_that_has_a_number_here_is_denied_or_looked_at(self) -> None:
@@ -399,8 +434,8 @@ class ProgramTest(unittest.TestCase):
             *("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "fcntl", "ioctl", "setpriority", "ioprio_set"),
             *("prlimit64", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler"),
         }
-        self.assertEqual({*NUMBERS}, looked_at | {*DENIED_ALTOGETHER})
-        self.assertEqual([len({numbers[column] for numbers in NUMBERS.values()}) for column in (0, 1)], [48, 48])
+        self.assertEqual({*NUMBERS}, looked_at | {*DENIED_ALTOGETHER, *SYSTEM_V, *QUEUES})
+        self.assertEqual([len({numbers[column] for numbers in NUMBERS.values()}) for column in (0, 1)], [61, 61])
 
     def test_every_other_call_is_allowed(self) -> None:
         for column, architecture in enumerate(ARCHITECTURES.values()):

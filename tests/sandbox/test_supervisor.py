@@ -10,12 +10,14 @@ import textwrap
 import threading
 import time
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
-from numerai_predict.sandbox import supervisor
+from numerai_predict.sandbox import disk_usage, supervisor, workspace
 from numerai_predict.sandbox.cgroup import MemoryGroup
 from numerai_predict.sandbox.channel import Message, ProtocolError
+from numerai_predict.sandbox.folders import remove_tree
 from numerai_predict.sandbox.launcher import ExecLauncher
 from numerai_predict.sandbox.outcome import Limits, Outcome, Stop
 from numerai_predict.sandbox.process_tree import ProcessTree
@@ -286,6 +288,52 @@ channel.request("model")
             Limits(wall_s=60, disk_bytes=20_000_000),
         )
         self.assertIs(outcome.stopped, Stop.DISK)
+
+    def test_program_that_makes_too_many_files_is_ended_and_the_reason_kept(self) -> None:
+        with mock.patch.object(disk_usage, "MAX_FILES", 100):
+            outcome = self.run_program("for n in range(200): open(str(n), 'wb').close()\ntime.sleep(60)")
+        self.assertEqual((Stop.DISK, "more than 100 files"), (outcome.stopped, outcome.uncounted))
+
+    def test_limits_hold_after_the_answer(self) -> None:
+        limits = Limits(wall_s=60, memory_bytes=300_000_000, processes=20, disk_bytes=20_000_000)
+        for misdeed, stop in (
+            ("held = b'x' * 400_000_000", Stop.MEMORY),
+            ("[os.fork() or time.sleep(60) for _ in range(30)]", Stop.PROCESSES),
+            ("open('file', 'wb').write(b'x' * 30_000_000)", Stop.DISK),
+        ):
+            with self.subTest(stop):
+                outcome = self.run_program(f"channel.answer({{}}, b'payload')\n{misdeed}\ntime.sleep(60)", limits)
+                self.assertEqual((stop, None, b""), (outcome.stopped, outcome.answer, outcome.payload))
+
+    def test_program_whose_time_is_over_after_its_answer_has_answered(self) -> None:
+        program = "channel.answer({'seen': 7})\ntime.sleep(1)"
+        outcome = self.run_program(program, Limits(wall_s=0.7))
+        self.assertEqual((None, {"seen": 7}), (outcome.stopped, outcome.answer))
+
+    def test_program_that_does_not_leave_after_its_answer_is_ended_and_has_answered(self) -> None:
+        with mock.patch.object(supervisor, "LEAVE_SECONDS", 0.3):
+            outcome = self.run_program("channel.answer({'seen': 7})\ntime.sleep(60)")
+        self.assertEqual((None, {"seen": 7}), (outcome.stopped, outcome.answer))
+
+    def test_interrupt_while_files_are_removed_ends_the_run_soon(self) -> None:
+        def remove_for_ever(folder: str, is_late: Callable[[], bool]) -> bool:
+            os.kill(os.getpid(), signal.SIGINT)
+            while not is_late():
+                time.sleep(0.01)
+            return remove_tree(folder, lambda: False)
+
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+        limited = Supervisor(launching("channel.answer({})"), Limits(wall_s=60), refuse)
+        with (
+            mock.patch.object(workspace, "remove_tree", remove_for_ever),
+            mock.patch.object(supervisor, "HASTE_SECONDS", 0.2),
+        ):
+            began = time.monotonic()
+            with self.assertRaises(KeyboardInterrupt):
+                limited.run()
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertIsNotNone(limited.outcome)
 
     def test_output_beyond_the_limit_is_dropped_and_its_end_kept(self) -> None:
         shown = io.BytesIO()

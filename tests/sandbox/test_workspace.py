@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from numerai_predict.sandbox import workspace
+from numerai_predict.sandbox.folders import remove_tree
 from numerai_predict.sandbox.users import USER_IDS
 from numerai_predict.sandbox.workspace import Workspace
 
@@ -20,7 +21,7 @@ class WorkspaceTest(unittest.TestCase):
     def setUp(self) -> None:
         self.workspace = Workspace()
         self.folder = self.workspace.folder
-        self.addCleanup(self.workspace.remove)
+        self.addCleanup(self.workspace.remove, lambda: False)
 
     def test_folder_is_private(self) -> None:
         self.assertEqual(self.folder.stat().st_mode & 0o777, 0o700)
@@ -37,7 +38,7 @@ class WorkspaceTest(unittest.TestCase):
             (closed / "file").write_text("x")
             closed.chmod(0)
             subprocess.run([sys.executable, "-c", DEEP], cwd=self.folder, check=True)
-            self.workspace.remove()
+            self.workspace.remove(lambda: False)
             self.assertFalse(self.folder.exists())
             self.assertEqual(kept.read_text(), "kept")
 
@@ -50,24 +51,38 @@ class WorkspaceTest(unittest.TestCase):
 
     def test_folder_that_is_gone_already_is_no_error(self) -> None:
         self.folder.rmdir()
-        self.workspace.remove()
+        self.workspace.remove(lambda: False)
 
-    def test_used_bytes_are_those_on_the_disk(self) -> None:
-        before = self.workspace.used_bytes()
-        (self.folder / "a").mkdir()
-        (self.folder / "a/file").write_bytes(b"x" * 3_000_000)
-        with (self.folder / "sparse").open("wb") as file:
-            file.truncate(1 << 40)
-        os.symlink("/", self.folder / "root")
-        used = self.workspace.used_bytes() - before
-        self.assertGreaterEqual(used, 3_000_000)
-        self.assertLess(used, 4_000_000)
+    def test_removal_that_takes_too_long_is_given_up_with_a_warning_that_names_the_folder(self) -> None:
+        for number in range(100):
+            (self.folder / f"{number}/below").mkdir(parents=True)
+        with self.assertLogs("numerai_predict.sandbox.workspace", "WARNING") as logs:
+            self.workspace.remove(lambda: len(os.listdir(self.folder)) <= 50)
+        self.assertIn(str(self.folder), logs.output[0])
+        self.assertEqual(50, len(os.listdir(self.folder)))
 
-    def test_used_bytes_of_countless_files_stops_counting(self) -> None:
-        with mock.patch.object(workspace, "MAX_FILES_COUNTED", 3):
-            for number in range(10):
-                (self.folder / str(number)).write_bytes(b"x" * 4096)
-            self.assertEqual(self.workspace.used_bytes(), 3 * 4096)
+    def test_folder_that_is_closed_or_cannot_be_changed_is_removed(self) -> None:
+        for mode in (0o000, 0o300, 0o400, 0o500, 0o600):
+            with self.subTest(oct(mode)):
+                inner = self.folder / "a/b"
+                inner.mkdir(parents=True)
+                (inner / "file").touch()
+                inner.chmod(mode)
+                (self.folder / "a").chmod(mode)
+                self.folder.chmod(mode)
+                self.assertTrue(remove_tree(str(self.folder), lambda: False))
+                self.folder.mkdir()
+
+    def test_files_of_its_user_in_shared_memory_are_removed_and_no_others(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            shared = Path(name)
+            (shared / "file").touch()
+            (shared / "folder/below").mkdir(parents=True)
+            with mock.patch.object(workspace, "SHARED_MEMORY", shared):
+                left = workspace.remove_files(str(self.folder), os.getuid() + 1, lambda: False)
+                self.assertEqual(([], ["file", "folder"]), (left, sorted(os.listdir(shared))))
+                left = workspace.remove_files(str(self.folder), os.getuid(), lambda: False)
+                self.assertEqual(([], []), (left, os.listdir(shared)))
 
 
 class UserTest(unittest.TestCase):
@@ -75,7 +90,7 @@ class UserTest(unittest.TestCase):
 
     def test_root_gets_a_user_or_a_reason_and_others_neither(self) -> None:
         found = Workspace()
-        self.addCleanup(found.remove)
+        self.addCleanup(found.remove, lambda: False)
         owner = found.folder.stat().st_uid
         if os.getuid() != 0:
             self.assertEqual((found.user, found.why_no_user, owner), (None, "", os.getuid()))
