@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import BinaryIO, NoReturn, TextIO
 
 from numerai_predict.cli import arguments
@@ -26,6 +27,7 @@ def session(args: argparse.Namespace) -> Iterator[RunContext]:
             stderr=binary(sys.stderr),
             on_findings=show_inspection if args.debug and not args.inspect else _show_nothing,
             exposed=hide(arguments.secrets_in(sys.argv[1:])),
+            written_later=(args.report,) if args.report else (),
         )
 
 
@@ -40,26 +42,48 @@ def carry_out(args: argparse.Namespace, context: RunContext) -> RunReport:
     except Interrupted as interruption:  # Before the run began, or when it was over.
         report = RunReport()
         report.note_fault(Fault(Code.INTERRUPTED, f"The run was stopped by {interruption}."))
-        return report
+    except Exception as error:  # Of what surrounds a run, which notes its own.
+        report = RunReport()
+        report.note_fault(Fault(Code.INTERNAL_ERROR, f"The runtime itself raised {type(error).__name__}: {error}."))
+    return report
 
 
 def conclude(args: argparse.Namespace, report: RunReport) -> int:
     """Explain how the run ended, write the report, and return the exit status."""
     if args.report:
-        try:
-            report.write(args.report)
-        except OSError as error:
-            unwritten = Fault(Code.OUTPUT_NOT_WRITTEN, f"{args.report} cannot be written: {error.strerror or error}.")
-            logging.getLogger(__name__).error(unwritten.message)
-            if report.fault is None:
-                report.note_fault(unwritten)
-    if args.inspect:
-        show(describe_inspection(report, sys.stdout), sys.stdout)
-    elif args.debug:
-        show(summarize(report), sys.stderr)
-    if report.fault:
-        show(explain(report, reproduce_command(args), with_trace=args.debug), sys.stderr)
+        write_report(report, args.report)
+    try:
+        if args.inspect:
+            show(describe_inspection(report, sys.stdout), sys.stdout)
+        elif args.debug:
+            show(summarize(report), sys.stderr)
+        if report.fault:
+            show(explain(report, reproduce_command(args), with_trace=args.debug), sys.stderr)
+    except Exception as error:  # The outcome is in the report already.
+        logging.getLogger(__name__).error("The outcome cannot be shown: %s: %s", type(error).__name__, error)
     return report.exit_status
+
+
+def write_report(report: RunReport, path: Path) -> None:
+    """Write the report; one that cannot be written is a fault of its own, and one that is no JSON becomes a shorter one
+    that is.
+    """
+    try:
+        report.write(path)
+    except OSError as error:
+        unwritten = Fault(Code.OUTPUT_NOT_WRITTEN, f"{path} cannot be written: {error.strerror or error}.")
+        logging.getLogger(__name__).error(unwritten.message)
+        if report.fault is None:
+            report.note_fault(unwritten)
+    except Exception as error:
+        fault = Fault(Code.INTERNAL_ERROR, f"The report cannot be written: {type(error).__name__}: {error}.")
+        logging.getLogger(__name__).error(fault.message)
+        bare = RunReport(delivery=report.delivery)
+        if report.fault is None:
+            report.note_fault(fault)
+        bare.status, bare.fault = report.status, report.fault
+        with contextlib.suppress(Exception):
+            bare.write(path)
 
 
 def show(text: str, stream: TextIO) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import BinaryIO
 
 from numerai_predict.sandbox.channel import Message
 
@@ -47,6 +48,7 @@ class Outcome:
     """How the program ended: its answer if it signed one, its exit status (-N: signal N), and what it used.
 
     `wall_s` is the sum of its phases; `waited_s`, in which it waited for what it had asked for, comes on top.
+    `files` are those that it was handed, in their order. `payload` came with the answer, and is closed by who takes it.
     `trace` is what its faulthandler wrote. `broken` names the promises that did not hold, each with the reason; None
     if it ended before it confined itself. `oom_kills` counts the processes that the kernel ended in our container
     meanwhile for want of memory. `container_bytes` is the container's memory where that is less than the limit.
@@ -55,7 +57,7 @@ class Outcome:
     status: int
     stopped: Stop | None
     answer: Message | None
-    payload: bytes
+    payload: BinaryIO | None
     phase: str
     phases: dict[str, float]
     waited_s: float
@@ -64,6 +66,7 @@ class Outcome:
     peak_memory_bytes: int
     log_tail: str
     limits: Limits
+    files: tuple[str, ...] = ()
     refusal: str = ""
     trace: str = ""
     dropped_log_bytes: int = 0
