@@ -25,7 +25,7 @@ GIT_REF := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/de
 BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help versions demo check test_fast test_unit test_once lint types format bench delivery bench_images build build_shell test test_predict push_latest \
+.PHONY: help versions demo check test_fast test_unit test_once lint types format bench fuzz delivery bench_images build build_shell test test_predict push_latest \
   push_stable push_shell promote engine \
   $(foreach verb,build test push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
@@ -83,6 +83,9 @@ format: $(VENV)/check.done ## format the code, and write the table of docs/fault
 bench: $(VENV)/predict.done ## what predict.py, its confinement and a look into a large pickle cost
 	$(VENV)/predict/bin/python tests/bench.py
 	$(VENV)/predict/bin/python tests/bench_inspect.py
+
+fuzz: $(VENV)/check.done ## play EXAMPLES (2000) changed answers of a model's process, and print what they cost and led to
+	$(CHECK)/python -m tests.answer_fuzz
 
 delivery: $(VENV)/check.done ## print what becomes of every failure of a download and an upload
 	$(CHECK)/python -m tests.delivery

@@ -70,6 +70,11 @@ FAULTS = {
     "returns_dates": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"'prediction'.*'2026-01-01"),
     "returns_ids_as_a_column": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"first column, 'id'", r"ids belong in the index"),
     "returns_era_first": Fault(Code.PREDICTIONS_NOT_NUMBERS, r"first column, 'era'"),
+    "returns_column_multiindex": Fault(Code.WRONG_COLUMNS, r"'model', 'prediction'", r"predictions\.columns = "),
+    "returns_predictions_in_the_index": Fault(
+        Code.PREDICTIONS_NOT_NUMBERS, r"650 of 650 values of the index level 'prediction' are not .*'=1\+1'", r"column"
+    ),
+    "returns_control_characters_in_ids": Fault(Code.BAD_HANDOVER, r"control character U\+001B in an id"),
     "returns_a_huge_csv": Fault(Code.BAD_HANDOVER, r"\d [kMG]i?B|\d bytes"),
     # How it ends
     "exits_with_text": Fault(Code.MODEL_EXITED, r"no data today"),
@@ -96,6 +101,17 @@ FAULTS = {
     # What it does to its process
     "disables_logging": Fault(Code.MODEL_RAISED, r"nobody hears this"),
     "patches_pandas": Fault(Code.BAD_HANDOVER, r"cannot be checked: that raised TypeError"),
+    # What it says in the runtime's name
+    "asks_for_what_is_not_there": Fault(Code.BAD_HANDOVER, r"while predicting: it sent an unexpected message"),
+    "returns_to_an_earlier_phase": Fault(Code.MODEL_RAISED, r"RuntimeError: no regime .*returns_to_an_earlier"),
+    "raises_a_fault_of_the_runtime": Fault(Code.MODEL_RAISED, r"raised Fault: The 650 rows are cut off"),
+    "claims_data_that_it_was_not_given": Fault(Code.BAD_HANDOVER, r"fields"),
+    "claims_that_benchmarks_are_unreadable": Fault(
+        Code.BAD_HANDOVER, r"which can be read: They are cut off", log=r"Reading the benchmark models without the model"
+    ),
+    "forges_more_lines_of_a_header": Fault(Code.BAD_HANDOVER, r"not numbers from 0 to 1, 1 among"),
+    "forges_too_many_rows": Fault(Code.BAD_HANDOVER, r"more than 1,300 predictions for 650 live rows"),
+    "forges_statistics": Fault(Code.BAD_HANDOVER, r"fields"),
     # What it needs
     "asks_for_missing_columns": Fault(Code.MISSING_COLUMNS, r"feature_a.*feature_b", r"--dataset"),
     "asks_for_only_missing_columns": Fault(Code.MISSING_COLUMNS, r"feature_a.*feature_b"),
@@ -207,6 +223,7 @@ FAULTS = {
 }
 
 WARNINGS = {
+    "forges_ids": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with forged0"),
     "returns_wrong_ids": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with old0"),
     "returns_range_index": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with 0"),
     "changes_its_input": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with 0"),
@@ -218,7 +235,6 @@ WARNINGS = {
     "returns_two_columns": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,other" \(3 columns\)'),
     "returns_same_column_twice": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,prediction"'),
     "returns_extra_column_out_of_range": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,rank"'),
-    "returns_column_multiindex": Warned(Code.WRONG_COLUMNS, r"'model', 'prediction'"),
     "returns_row_multiindex": Warned(Code.WRONG_COLUMNS, r'begins with "era,id,prediction"'),
     "returns_constant": Warned(Code.CONSTANT_PREDICTIONS, r"All 650 predictions are 0\.5"),
     "returns_tiny_differences": Warned(Code.CONSTANT_PREDICTIONS, r"standard deviation is zero"),
@@ -273,6 +289,7 @@ CONFINED: dict[str, Fault | Delivered] = {
     "fills_a_closed_folder": Fault(Code.DISK_FULL, r"4,096 MiB of files|a folder that cannot be looked into"),
     "makes_too_many_files": Fault(Code.DISK_FULL, r"more than 20,000 files while predicting"),
     "leaves_traps_in_its_folder": Delivered(),
+    "takes_the_rights_of_folders": Delivered(),
     "removes_the_working_directory": Delivered(),
     "opens_a_terminal": Delivered(),
     "prints_by_name": Delivered(r"(?s)logged to /dev/stderr.*logged to /proc/self/fd/2.*logged to /dev/fd/2.*\nechoed"),

@@ -1,5 +1,7 @@
 """The rules that predictions must keep, and their statistics. Vectorised: a live round has 7,000 rows."""
 
+import csv
+import io
 from dataclasses import asdict
 from decimal import Decimal
 from numbers import Real
@@ -12,11 +14,12 @@ from numerai_predict.child.answer import PredictionStats, Problem
 from numerai_predict.faults import Code
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
 HISTOGRAM_BINS = 10
-# np.isclose's default, with which numerai_tools.submissions.validate_values decides whether a deviation is zero.
-ZERO_DEVIATION = 1e-8
+# What the platform looks for in the CSV, wherever it stands.
+COLUMN = "prediction"
+INDEX_HINT = "Put the predictions in a column; only ids belong in the index: index=live_features.index."
 
 
 def check_values(predictions: Any) -> list[Problem]:
@@ -28,42 +31,24 @@ def check_values(predictions: Any) -> list[Problem]:
     if predictions.empty:
         rows, columns = predictions.shape
         return [_problem(Code.NO_PREDICTIONS, f"The returned DataFrame has {rows:,} rows and {columns:,} columns.")]
-    problems = [_check_nan(predictions), *_check_first_column(predictions)]
-    return [problem for problem in problems if problem is not None]
+    found = _check_nan(predictions)
+    problems = [found] if found else []
+    for column, where, hint in _columns_of_predictions(predictions):
+        problems += _check_numbers(column, where, hint)
+    return problems or _check_levels(predictions)
 
 
-def check_acceptance(predictions: pd.DataFrame, live_ids: pd.Index) -> list[Problem]:
-    """The platform's acceptance rules for submissions, as numerai_tools.submissions has them: every live id exactly
-    once, one column `prediction` under an index `id`, a standard deviation that is not zero.
-    """
-    index = predictions.index
-    ids, live = index.to_flat_index().astype(str), live_ids.astype(str)
-    of_round = ids[ids.isin(live)]
-    # An index of several levels holds no ids: none of them can be called missing.
-    of_ids = [] if index.nlevels > 1 else [_check_missing_ids(index, live, of_round), _check_duplicate_ids(of_round)]
-    problems = [*of_ids, _check_columns(predictions), _check_deviation(predictions)]
-    return [problem for problem in problems if problem is not None]
-
-
-def notices(predictions: pd.DataFrame, live_ids: pd.Index, benchmarks: pd.DataFrame | None) -> list[str]:
-    """What the platform accepts, but the user should know."""
-    found = []
-    index = predictions.index.to_flat_index()
-    unknown = index[~index.astype(str).isin(live_ids.astype(str))]
-    if not unknown.empty:
-        found.append(
-            f"{len(unknown):,} of {len(predictions):,} ids are not live ids, first {unknown[0]}; "
-            "the platform drops them."
-        )
-    if benchmarks is not None and not benchmarks.index[benchmarks.index.isin(live_ids)].equals(live_ids):
-        missing = int((~live_ids.isin(benchmarks.index)).sum())
-        found.append(
-            f"The benchmark models lack {missing:,} of {len(live_ids):,} live ids."
-            if missing
-            else "The benchmark models hold the live ids in another order than the live features; a model must align "
-            "them: live_benchmark_models.reindex(live_features.index)."
-        )
-    return found
+def notices(live_ids: pd.Index, benchmarks: pd.DataFrame | None) -> list[str]:
+    """What the user should know of the data that the model was given."""
+    if benchmarks is None or benchmarks.index[benchmarks.index.isin(live_ids)].equals(live_ids):
+        return []
+    missing = int((~live_ids.isin(benchmarks.index)).sum())
+    if missing:
+        return [f"The benchmark models lack {missing:,} of {len(live_ids):,} live ids."]
+    return [
+        "The benchmark models hold the live ids in another order than the live features; a model must align "
+        "them: live_benchmark_models.reindex(live_features.index)."
+    ]
 
 
 def describe(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None) -> dict[str, Any]:
@@ -80,7 +65,7 @@ def prediction_stats(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None)
     deviation = values.std()
     return PredictionStats(
         rows=len(predictions),
-        columns=[str(column) for column in predictions.columns],
+        columns=_names_in_csv(predictions),
         min=float(values.min()),
         mean=float(values.mean()),
         max=float(values.max()),
@@ -88,6 +73,12 @@ def prediction_stats(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None)
         histogram=counts.tolist(),
         spearman={} if benchmarks is None else _spearman(values, benchmarks),
     )
+
+
+def _names_in_csv(predictions: pd.DataFrame) -> list[str]:
+    """The columns without the index, by the names that the CSV has for them."""
+    header: list[str] = next(csv.reader(io.StringIO(predictions.iloc[:0].to_csv(), newline="")))
+    return header[predictions.index.nlevels :]
 
 
 def _spearman(values: "pd.Series[float]", benchmarks: pd.DataFrame) -> dict[str, float | None]:
@@ -132,8 +123,21 @@ def _check_nan(predictions: pd.DataFrame) -> Problem | None:
     return _problem(Code.NAN_PREDICTIONS, f"{rows.sum():,} {where} (columns {', '.join(columns[:5])}).", hint)
 
 
-def _check_first_column(predictions: pd.DataFrame) -> list[Problem]:
-    column = predictions.iloc[:, 0]
+def _columns_of_predictions(predictions: pd.DataFrame) -> "Iterator[tuple[pd.Series[Any], str, str | None]]":
+    """The first column, and whatever else the CSV calls `prediction`, each with its name in a sentence and a hint."""
+    first, *others = predictions.columns
+    yield predictions.iloc[:, 0], f"the first column, {_label(first)},", None
+    for place, name in enumerate(others, 2):
+        if str(name) == COLUMN:
+            yield predictions.iloc[:, place - 1], f"column {place}, {COLUMN!r},", None
+    for level, name in enumerate(predictions.index.names):
+        if str(name) == COLUMN:
+            values = predictions.index.get_level_values(level).to_series(index=predictions.index)
+            # NaN among the columns is found before; here it is a value like another.
+            yield values.astype(object).where(values.notna(), "nan"), f"the index level {COLUMN!r}", INDEX_HINT
+
+
+def _check_numbers(column: "pd.Series[Any]", where: str, hint: str | None) -> list[Problem]:
     numbers = _as_numbers(column)
     given = column.notna().to_numpy()
     strange = given & numbers.isna().to_numpy()
@@ -142,17 +146,27 @@ def _check_first_column(predictions: pd.DataFrame) -> list[Problem]:
     if strange.any():
         example = column.iloc[int(strange.argmax())]
         message = (
-            f"{strange.sum():,} of {len(column):,} values of the first column, {_label(column.name)}, are not "
-            f"numbers, first {str(example)[:40]!r} at id {_first(predictions.index, strange)}."
+            f"{strange.sum():,} of {len(column):,} values of {where} are not "
+            f"numbers, first {str(example)[:40]!r} at id {_first(column.index, strange)}."
         )
-        problems.append(_problem(Code.PREDICTIONS_NOT_NUMBERS, message))
+        problems.append(_problem(Code.PREDICTIONS_NOT_NUMBERS, message, hint))
     if outside.any():
         message = (
             f"{outside.sum():,} of {len(column):,} predictions lie outside [0, 1] (min {numbers.min():g}, "
-            f"max {numbers.max():g}), first at id {_first(predictions.index, outside)}."
+            f"max {numbers.max():g}), first at id {_first(column.index, outside)}."
         )
-        problems.append(_problem(Code.PREDICTIONS_OUT_OF_RANGE, message))
+        problems.append(_problem(Code.PREDICTIONS_OUT_OF_RANGE, message, hint))
     return problems
+
+
+def _check_levels(predictions: pd.DataFrame) -> list[Problem]:
+    """Columns of several levels take several lines of the CSV, of which a reader takes all but one for predictions."""
+    if not isinstance(predictions.columns, pd.MultiIndex):
+        return []
+    shown = ", ".join(map(str, predictions.columns[:5])) + (", …" if len(predictions.columns) > 5 else "")
+    levels = predictions.columns.nlevels
+    message = f"The columns have {levels} levels ({shown}); the CSV would begin with several lines of names."
+    return [_problem(Code.WRONG_COLUMNS, message, 'Give them one: predictions.columns = ["prediction"].')]
 
 
 def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[float]":
@@ -166,53 +180,6 @@ def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[float]":
     kinds = column.map(type)
     real = [each for each in kinds.unique() if issubclass(each, (Real, Decimal)) and each not in (bool, np.bool_)]
     return pd.to_numeric(column.where(kinds.isin(real))).astype("float64")
-
-
-def _check_missing_ids(index: pd.Index, live: pd.Index, of_round: pd.Index) -> Problem | None:
-    unnamed = int(index.isna().sum())
-    missing = live[~live.isin(of_round)]
-    if missing.empty and not unnamed:
-        return None
-    if missing.empty:
-        return _problem(Code.MISSING_IDS, f"{unnamed:,} of {len(index):,} rows have no id (NaN in the index).")
-    return _problem(
-        Code.MISSING_IDS,
-        f"{len(missing):,} of {len(live):,} live ids have no prediction, first {missing[0]}; "
-        f"the index of the predictions begins with {index[0]}.",
-    )
-
-
-def _check_duplicate_ids(of_round: pd.Index) -> Problem | None:
-    repeated = of_round[of_round.duplicated()]
-    if repeated.empty:
-        return None
-    return _problem(
-        Code.DUPLICATE_IDS,
-        f"{repeated.nunique():,} live ids occur more than once among {len(of_round):,} rows, first {repeated[0]}.",
-    )
-
-
-def _check_columns(predictions: pd.DataFrame) -> Problem | None:
-    header = [*predictions.index.names, *predictions.columns]
-    if header == ["id", "prediction"]:
-        return None
-    shown = ",".join("" if name is None else str(name) for name in header[:8]) + (",…" if len(header) > 8 else "")
-    message = f'The CSV begins with "{shown}" ({len(header)} columns), not "id,prediction".'
-    levels = predictions.index.nlevels > 1 or predictions.columns.nlevels > 1
-    return _problem(
-        Code.WRONG_COLUMNS, message, "Drop the other levels of the index: .droplevel(…)." if levels else None
-    )
-
-
-def _check_deviation(predictions: pd.DataFrame) -> Problem | None:
-    values = predictions.iloc[:, 0].astype("float64")
-    # One row has no deviation (NaN), which numerai_tools lets pass.
-    if not values.std() <= ZERO_DEVIATION:
-        return None
-    return _problem(
-        Code.CONSTANT_PREDICTIONS,
-        f"All {len(values):,} predictions are {values.iloc[0]:g}; their standard deviation is zero.",
-    )
 
 
 def _first(index: pd.Index, mask: "np.ndarray[Any, np.dtype[np.bool_]]") -> "Hashable":

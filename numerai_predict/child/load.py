@@ -9,6 +9,9 @@ from numerai_predict.inspection import open_pickle
 if TYPE_CHECKING:
     import pandas as pd
 
+# A round's take a hundred kB.
+MAX_IDS_BYTES = 32 << 20
+
 
 def load_model(file: BinaryIO, name: str) -> Any:
     """What the pickle holds, read as pandas.read_pickle reads it (compressed ones by the suffix of `name`), but once.
@@ -41,3 +44,17 @@ def read_data(file: BinaryIO, name: str) -> "pd.DataFrame":
     if data.empty:
         raise Fault(Code.UNREADABLE_DATASET, f"{name} has no rows.")
     return data
+
+
+def index_as_csv(index: "pd.Index") -> bytes:
+    """The ids of the live data, as the CSV of predictions with the same index has them. Raises Fault for more of them
+    than the runtime takes.
+    """
+    import pandas as pd
+
+    csv: str = pd.DataFrame(index=index).to_csv(header=False)
+    ids = csv.encode(errors="backslashreplace")
+    if len(ids) > MAX_IDS_BYTES:
+        message = f"The live features have ids of {len(ids):,} bytes; {MAX_IDS_BYTES:,} are allowed."
+        raise Fault(Code.UNREADABLE_DATASET, message)
+    return ids

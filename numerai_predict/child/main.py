@@ -8,6 +8,7 @@ import faulthandler
 import os
 import signal
 import sys
+import traceback
 import types
 from dataclasses import asdict
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from numerai_predict.child.answer import Problem, Shape
 from numerai_predict.child.exceptions import describe_exception
-from numerai_predict.child.load import load_model, read_data
+from numerai_predict.child.load import index_as_csv, load_model, read_data
+from numerai_predict.child.phases import CHECKING, IMPORTING, INSPECTING, LOADING, PREDICTING, READING
 from numerai_predict.faults import Fault
 from numerai_predict.inspection import Findings, before_loading, inspect_pickle
+from numerai_predict.own_files import is_ours
 from numerai_predict.sandbox import ChildChannel, Message, confine, fork_program
 
 if TYPE_CHECKING:
@@ -45,7 +48,10 @@ def serve(channel: ChildChannel, reaper: int) -> NoReturn:
     try:
         csv = TASKS[terms["task"]](channel, answer)
     except Fault as fault:
-        answer["fault"] = asdict(Problem(fault.code.label, fault.message, fault.hint))
+        if raised_by_us(fault):
+            answer["fault"] = asdict(Problem(fault.code.label, fault.message, fault.hint))
+        else:
+            answer["exception"] = asdict(describe_exception(fault))
     except BaseException as error:
         answer["exception"] = asdict(describe_exception(error))
     channel.answer(answer, csv)
@@ -63,7 +69,7 @@ def look_inside(channel: ChildChannel, answer: Message) -> bytes:
 
 def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     """Run the model on the live data and return its predictions as CSV; notes in `answer` what it learns."""
-    channel.announce("importing")
+    channel.announce(IMPORTING)
     import pandas as pd
     import pyarrow.parquet  # noqa: F401 - pandas reads parquet with it; the parent may still be downloading
 
@@ -77,40 +83,47 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     with file:
         if fault := certain_to_fail(channel, file, reply["name"]):
             raise fault
-        channel.announce("loading")
+        # While all that has run is ours: what the parent learns of the live features now, no model can have forged.
+        inputs = [receive(channel, "live_features", answer)]
+        live_ids = inputs[0].index
+        channel.report("live_features", answer["data"]["live_features"], index_as_csv(live_ids))
+        channel.announce(LOADING)
         model = load_model(file, reply["name"])
     answer["parameters"] = count_arguments(model)
     answer["optional_second"] = optional_second_argument(model)
-
-    inputs = [receive(channel, "live_features", answer)]
     if answer["parameters"] == 2:
         inputs.append(receive(channel, "benchmark_models", answer))
-    live_ids = inputs[0].index
     benchmarks = inputs[1].copy() if len(inputs) == 2 else None
 
-    channel.announce("predicting")
+    channel.announce(PREDICTING)
     returned = model(*inputs)
 
-    channel.announce("checking")
+    channel.announce(CHECKING)
     if isinstance(returned, pd.DataFrame):
         returned = pd.DataFrame(returned)  # A subclass could pass the checks and write something else.
     answer["failures"] = [asdict(problem) for problem in checks.check_values(returned)]
     if answer["failures"]:
         return b""
-    answer["warnings"] = [asdict(problem) for problem in checks.check_acceptance(returned, live_ids)]
-    answer["notices"] = checks.notices(returned, live_ids, benchmarks)
+    answer["notices"] = checks.notices(live_ids, benchmarks)
     answer["predictions"] = checks.describe(returned, benchmarks)
     csv: str = returned.to_csv()
     return csv.encode()
 
 
-TASKS = {"predict": predict_and_check, "inspect": look_inside}
+def read_benchmarks(channel: ChildChannel, answer: Message) -> bytes:
+    """Try to read the benchmark models, in a process that is given no model."""
+    channel.announce(IMPORTING)
+    receive(channel, "benchmark_models", answer)
+    return b""
+
+
+TASKS = {"predict": predict_and_check, "inspect": look_inside, "read": read_benchmarks}
 
 
 def receive(channel: ChildChannel, name: str, answer: Message) -> "pd.DataFrame":
     """The live features or benchmark models that the parent hands over. Raises Fault if they cannot be read."""
     reply, file = channel.request(name)
-    channel.announce("reading")
+    channel.announce(READING)
     with file:
         data = read_data(file, reply["name"])
     answer.setdefault("data", {})[name] = asdict(Shape(*data.shape))
@@ -135,10 +148,16 @@ def report_findings(channel: ChildChannel, file: BinaryIO, name: str) -> Finding
     """Look into the pickle, whose file is at its beginning afterwards, and report what is in it. Raises Fault if it is
     not compressed as its name says.
     """
-    channel.announce("inspecting")
+    channel.announce(INSPECTING)
     findings = inspect_pickle(file, name)
     channel.report_findings(findings.as_message())
     return findings
+
+
+def raised_by_us(fault: Fault) -> bool:
+    """Whether code of ours has raised it: a model may know our Fault, and raise one of its own."""
+    *_, (innermost, _) = traceback.walk_tb(fault.__traceback__)
+    return is_ours(innermost.f_code.co_filename)
 
 
 def hide_the_runtime() -> None:

@@ -7,13 +7,14 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import BinaryIO, NoReturn, TextIO
 
 from numerai_predict.background_writer import never_waiting, wait_for_readers
 from numerai_predict.cli import arguments
 from numerai_predict.cli.signals import ending_on_signals
 from numerai_predict.faults import Blame, Code, Fault, Interrupted
-from numerai_predict.redaction import DiscreetFormatter
+from numerai_predict.redaction import DiscreetFormatter, hide_queries
 from numerai_predict.report import RunReport, describe_inspection, explain, reproduce_command, summarize
 from numerai_predict.runner import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model
 from numerai_predict.sandbox import hide
@@ -31,6 +32,7 @@ def session(args: argparse.Namespace) -> Iterator[RunContext]:
             stderr=binary(sys.stderr),
             on_findings=show_inspection if args.debug and not args.inspect else _show_nothing,
             exposed=hide(arguments.secrets_in(sys.argv[1:])),
+            written_later=(args.report,) if args.report else (),
         )
 
 
@@ -45,28 +47,51 @@ def carry_out(args: argparse.Namespace, context: RunContext) -> RunReport:
     except Interrupted as interruption:  # Before the run began, or when it was over.
         report = RunReport()
         report.note_fault(Fault(Code.INTERRUPTED, f"The run was stopped by {interruption}."))
-        return report
+    except Exception as error:  # Of what surrounds a run, which notes its own.
+        report = RunReport()
+        said = hide_queries(str(error))
+        report.note_fault(Fault(Code.INTERNAL_ERROR, f"The runtime itself raised {type(error).__name__}: {said}."))
+    return report
 
 
 def conclude(args: argparse.Namespace, report: RunReport) -> int:
     """Explain how the run ended, write the report, and return the exit status."""
     if args.report:
-        if not args.report.is_file():  # It may be the stream that the lines before it went to.
-            wait_for_readers((sys.stdout, sys.stderr), 1.0)
-        try:
-            report.write(args.report)
-        except OSError as error:
-            unwritten = Fault(Code.OUTPUT_NOT_WRITTEN, f"{args.report} cannot be written: {error.strerror or error}.")
-            logging.getLogger(__name__).error(unwritten.message)
-            if report.fault is None:
-                report.note_fault(unwritten)
-    if args.inspect:
-        show(describe_inspection(report, sys.stdout), sys.stdout)
-    elif args.debug:
-        show(summarize(report), sys.stderr)
-    if report.fault:
-        show(explain(report, reproduce_command(args), with_trace=args.debug), sys.stderr)
+        write_report(report, args.report)
+    try:
+        if args.inspect:
+            show(describe_inspection(report, sys.stdout), sys.stdout)
+        elif args.debug:
+            show(summarize(report), sys.stderr)
+        if report.fault:
+            show(explain(report, reproduce_command(args), with_trace=args.debug), sys.stderr)
+    except Exception as error:  # The outcome is in the report already.
+        logging.getLogger(__name__).error("The outcome cannot be shown: %s: %s", type(error).__name__, error)
     return report.exit_status
+
+
+def write_report(report: RunReport, path: Path) -> None:
+    """Write the report; one that cannot be written is a fault of its own, and one that is no JSON becomes a shorter one
+    that is.
+    """
+    if not path.is_file():  # It may be the stream that the lines before it went to.
+        wait_for_readers((sys.stdout, sys.stderr), 1.0)
+    try:
+        report.write(path)
+    except OSError as error:
+        unwritten = Fault(Code.OUTPUT_NOT_WRITTEN, f"{path} cannot be written: {error.strerror or error}.")
+        logging.getLogger(__name__).error(unwritten.message)
+        if report.fault is None:
+            report.note_fault(unwritten)
+    except Exception as error:
+        fault = Fault(Code.INTERNAL_ERROR, f"The report cannot be written: {type(error).__name__}: {error}.")
+        logging.getLogger(__name__).error(fault.message)
+        bare = RunReport(delivery=report.delivery)
+        if report.fault is None:
+            report.note_fault(fault)
+        bare.status, bare.fault = report.status, report.fault
+        with contextlib.suppress(Exception):
+            bare.write(path)
 
 
 def show(text: str, stream: TextIO) -> None:

@@ -1,6 +1,19 @@
 """Why a model gave no predictions: from its file, its answer and the end of its process to one fault."""
 
 from numerai_predict.diagnosis.model_file import other_file
-from numerai_predict.diagnosis.outcome import diagnose, too_slow_for_one_cpu
+from numerai_predict.diagnosis.outcome import (
+    diagnose,
+    fault_of_reading,
+    has_loaded,
+    is_perhaps_of_benchmarks,
+    too_slow_for_one_cpu,
+)
 
-__all__ = ["diagnose", "other_file", "too_slow_for_one_cpu"]
+__all__ = [
+    "diagnose",
+    "fault_of_reading",
+    "has_loaded",
+    "is_perhaps_of_benchmarks",
+    "other_file",
+    "too_slow_for_one_cpu",
+]

@@ -5,14 +5,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from numerai_predict.child import Answer, RaisedException
+from numerai_predict.child import CHECKING, INSPECTING, LOADING, Answer, RaisedException
 from numerai_predict.excerpt import excerpt
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import THIS_PYTHON, PickleFacts, named_in_main, other_pythons
 
-INSPECTING = "inspecting"
-LOADING = "loading"
-CHECKING = "checking"
 # What the bytecode of another Python raises where it does not crash.
 _ODD_ERRORS = ("TypeError", "ValueError", "SystemError")
 
@@ -79,7 +76,7 @@ def _memory(raised: _Raised) -> Fault | None:
 
 def _inspection(raised: _Raised) -> Fault | None:
     if raised.phase == INSPECTING:
-        return Fault(Code.INTERNAL_ERROR, f"Inspecting the pickle raised {raised.said}.")
+        return Fault(Code.UNREADABLE_PICKLE, f"The pickle could not be looked into: that raised {raised.said}.")
     return None
 
 

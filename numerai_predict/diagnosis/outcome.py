@@ -3,13 +3,17 @@
 import signal
 from dataclasses import replace
 
-from numerai_predict.child import Answer, Problem
+from numerai_predict.child import LOADING, READING, Answer, Problem
 from numerai_predict.diagnosis.crash import crash_site, without_our_frames
 from numerai_predict.diagnosis.exceptions import fault_of_exception, perhaps_another_python
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import PickleFacts
 from numerai_predict.platform_limits import TIME_LIMIT_S
 from numerai_predict.sandbox import LINE_LOST, Outcome, Stop
+
+LIVE, BENCHMARKS = "live_features", "benchmark_models"
+DATA = {LIVE: "live features", BENCHMARKS: "benchmark models"}
+UNREADABLE = Code.UNREADABLE_DATASET.label
 
 
 def diagnose(outcome: Outcome, answer: Answer | None, facts: PickleFacts | None, strict: bool = False) -> Fault | None:
@@ -19,6 +23,8 @@ def diagnose(outcome: Outcome, answer: Answer | None, facts: PickleFacts | None,
     the outcome, None if there is none. Without `facts` the model was never handed over. With `strict`, the platform's
     acceptance rules count too.
     """
+    if not has_loaded(outcome) and LIVE in outcome.files and (fault := fault_of_reading(outcome, answer)):
+        return fault
     if fault := _stopped(outcome):
         return fault
     if facts is None:
@@ -27,11 +33,41 @@ def diagnose(outcome: Outcome, answer: Answer | None, facts: PickleFacts | None,
         return _killed_by_kernel(outcome) or _died(outcome, facts)
     return (
         _worker_killed_by_kernel(outcome, answer)
-        or _fault_of(answer.fault)
+        or _claimed(answer)
         or fault_of_exception(answer, outcome.phase, facts)
         or _fault_of_all(answer.failures)
         or (_fault_of_all(answer.warnings) if strict else None)
     )
+
+
+def has_loaded(outcome: Outcome) -> bool:
+    """Whether code of the model may have run."""
+    return LOADING in outcome.phases
+
+
+def is_perhaps_of_benchmarks(outcome: Outcome, answer: Answer | None) -> bool:
+    """Whether the benchmark models, which are read when the model is loaded already, may be why there is no answer."""
+    if not has_loaded(outcome) or BENCHMARKS not in outcome.files:
+        return False
+    is_claimed = answer is not None and answer.fault is not None and answer.fault.code == UNREADABLE
+    return is_claimed or (outcome.phase == READING and answer is None)
+
+
+def fault_of_reading(outcome: Outcome, answer: Answer | None) -> Fault | None:
+    """Why a process that had run nothing of a model could not read the data; None if it could."""
+    if answer is not None:
+        return _fault_of(answer.fault) if answer.fault and answer.fault.code == UNREADABLE else None
+    if outcome.phase != READING:
+        return None
+    name = DATA[outcome.files[-1]]
+    found = _stopped(outcome)
+    if outcome.stopped is Stop.HANDOVER:
+        return None
+    if found is None:
+        end = f"status {outcome.status}" if outcome.status >= 0 else _signal_name(-outcome.status)
+        return Fault(Code.UNREADABLE_DATASET, f"The {name} cannot be read: the process that tried ended with {end}.")
+    limit = found.message.removeprefix("The model ")
+    return Fault(Code.UNREADABLE_DATASET, f"The {name} cannot be read: the process that tried {limit}")
 
 
 def too_slow_for_one_cpu(outcome: Outcome) -> str | None:
@@ -69,6 +105,14 @@ def _stopped(outcome: Outcome) -> Fault | None:
     if outcome.stopped is Stop.HANDOVER:
         return Fault(Code.BAD_HANDOVER, f"The model's process was stopped {where}: it sent {outcome.refusal}.")
     return None
+
+
+def _claimed(answer: Answer) -> Fault | None:
+    """The fault that the model's process named. That data cannot be read was found out without it, if so."""
+    if answer.fault and answer.fault.code == UNREADABLE:
+        message = f"The model's process could not read its data, which can be read: {answer.fault.message}"
+        return Fault(Code.BAD_HANDOVER, message)
+    return _fault_of(answer.fault)
 
 
 def _never_began(outcome: Outcome, answer: Answer | None) -> Fault:

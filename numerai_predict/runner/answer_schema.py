@@ -1,17 +1,18 @@
 """What the model's process answers, held against its form: plain data, from code that nobody has to trust."""
 
-import csv
-import io
-import re
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, BinaryIO, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from numerai_predict.child import Answer
+from numerai_predict.child import Answer, PredictionStats, Shape
 from numerai_predict.faults import Blame, Code
 from numerai_predict.inspection import Findings
+from numerai_predict.runner.acceptance import check_acceptance, notices_of_ids
+from numerai_predict.runner.attendance import Attendance
+from numerai_predict.runner.csv_form import read_csv
+from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.sandbox import Message, ProtocolError
 
 T = TypeVar("T")
@@ -20,38 +21,55 @@ MAX_TEXT = 200_000
 MAX_ENTRIES = 1_000
 # Floats are exact up to here. No honest number comes near, and a larger one could break what prints it.
 MAX_NUMBER = 1 << 53
-DATA = {"live_features", "benchmark_models"}
+LIVE, BENCHMARKS = "live_features", "benchmark_models"
+DATA = {LIVE, BENCHMARKS}
 # A model must not get to call its failure ours: it would be tried again.
 CODES_OF_MODELS = {code.label for code in Code if code.blame is Blame.MODEL}
-# pandas writes a line for each level of the columns, and one for the names of the index.
-MAX_HEADER_LINES = 10
-# float() also takes 1_0, ١ and nan.
-NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
+# A CSV has the shortest text of a number of its type: of a 16-bit float, three digits.
+TOLERANCE = 1e-3
+ROUNDING = 1e-9
 
 
-def read_answer(message: Message, csv_bytes: bytes | None) -> Answer:
-    """The answer in the message, held against its CSV (None: no predictions were asked for). Raises ProtocolError,
-    whose text completes "it sent …".
+@dataclass(frozen=True)
+class Known:
+    """What the runtime knows by itself of the process that answers: the files that it was handed, the live ids, and
+    whether it may have run the model.
+    """
+
+    files: tuple[str, ...] = ()
+    live: LiveIds | None = None
+    has_loaded: bool = False
+
+
+def read_answer(message: Message, csv: BinaryIO | None, known: Known, with_predictions: bool = True) -> Answer:
+    """The answer in the message, held against its CSV and what is known. Raises ProtocolError, whose text completes "it
+    sent …".
 
     The model runs in the process that answers, so it can forge any of it: all that is promised is that what passes
-    has the types that the rest of the runtime builds on, and that the CSV holds numbers from 0 to 1.
+    has the types that the rest of the runtime builds on. What can be computed from the CSV is, and not taken from it.
     """
     try:
         answer = build(Answer, message)
     except ValueError:
         answer = None
-    if answer is None or not _is_plausible(answer):
+    if answer is None or not _is_plausible(answer, known):
         raise ProtocolError("an answer whose fields are not those of an answer")
-    if csv_bytes is None:
-        return answer
-    if answer.fault or answer.exception or answer.failures:
-        if csv_bytes:
+    why_none = answer.fault or answer.exception or answer.failures
+    if why_none or not with_predictions:
+        if csv is not None:
             raise ProtocolError("predictions along with the reason why there are none")
-    elif answer.predictions is None:
+        return replace(answer, predictions=None, warnings=[])
+    if answer.predictions is None or csv is None or known.live is None:
         raise ProtocolError("an answer without predictions")
-    elif refusal := _csv_refusal(csv_bytes, answer.predictions.rows, len(answer.predictions.columns)):
-        raise ProtocolError(refusal)
-    return answer
+    return _with_predictions(answer, answer.predictions, csv, known.live)
+
+
+def read_live_ids(message: Message, csv: BinaryIO | None) -> LiveIds:
+    """What the process says of the live features once it has read them. Raises ProtocolError."""
+    try:
+        return LiveIds(build(Shape, message), csv.read() if csv else b"")
+    except ValueError as error:
+        raise ProtocolError("a shape of the live features that is none") from error
 
 
 def read_findings(message: Message) -> Findings:
@@ -72,47 +90,65 @@ def build(kind: type[T], value: Any) -> T:
     return cast(T, _record(kind, value))
 
 
-def _is_plausible(answer: Answer) -> bool:
+def _is_plausible(answer: Answer, known: Known) -> bool:
     """Whether the values are those that the model's process has, as far as their types leave that open."""
-    problems = [*answer.failures, *answer.warnings]
+    # What cannot be read of the data is said while no model runs, or of what is only read when one does.
+    can_be_unreadable = BENCHMARKS in known.files or not known.has_loaded
+    data = {code.label for code in (Code.UNREADABLE_DATASET,) if can_be_unreadable}
+    live = answer.data.get(LIVE)
     return (
         answer.parameters in (None, 1, 2)
-        and answer.data.keys() <= DATA
-        and _all_of_models(problem.code for problem in problems)
-        and (answer.fault is None or answer.fault.code in CODES_OF_MODELS | {Code.UNREADABLE_DATASET.label})
+        and answer.data.keys() <= DATA.intersection(known.files)
+        and (live is None or known.live is None or live == known.live.shape)
+        and _all_of_models(problem.code for problem in [*answer.failures, *answer.warnings])
+        and (answer.fault is None or answer.fault.code in CODES_OF_MODELS | data)
+        and (answer.predictions is None or _are_correlations(answer.predictions, known))
     )
+
+
+def _are_correlations(claimed: PredictionStats, known: Known) -> bool:
+    if claimed.spearman and BENCHMARKS not in known.files:
+        return False
+    return all(value is None or abs(value) <= 1 + ROUNDING for value in claimed.spearman.values())
+
+
+def _with_predictions(answer: Answer, claimed: PredictionStats, csv: BinaryIO, live: LiveIds) -> Answer:
+    """The answer with what its CSV shows instead of what it claims, which must agree."""
+    found = read_csv(csv, claimed.columns, Attendance(live))
+    stats = PredictionStats(
+        rows=len(found.values),
+        columns=claimed.columns,
+        min=min(found.values),
+        mean=found.mean,
+        max=max(found.values),
+        std=found.deviation,
+        histogram=found.histogram,
+        spearman={
+            name: None if value is None else max(-1.0, min(1.0, value)) for name, value in claimed.spearman.items()
+        },
+    )
+    if not _agree(claimed, stats):
+        raise ProtocolError("statistics that are not those of its CSV")
+    return replace(
+        answer, predictions=stats, warnings=check_acceptance(found), notices=[*notices_of_ids(found), *answer.notices]
+    )
+
+
+def _agree(claimed: PredictionStats, found: PredictionStats) -> bool:
+    return (
+        claimed.rows == found.rows == sum(claimed.histogram)
+        and len(claimed.histogram) == len(found.histogram)
+        and (claimed.std is None) == (found.std is None)
+        and all(abs(one - other) <= TOLERANCE for one, other in zip(_figures(claimed), _figures(found), strict=True))
+    )
+
+
+def _figures(stats: PredictionStats) -> tuple[float, ...]:
+    return stats.min, stats.mean, stats.max, stats.std or 0.0
 
 
 def _all_of_models(codes: Iterable[str]) -> bool:
     return CODES_OF_MODELS.issuperset(codes)
-
-
-def _csv_refusal(csv_bytes: bytes, rows: int, columns: int) -> str:
-    if b"\0" in csv_bytes:
-        return "a CSV with NUL bytes"
-    try:
-        records = csv.reader(io.StringIO(csv_bytes.decode(), newline=""), strict=True)
-        width = len(next(records, []))
-        first_column = width - columns
-        numbers = []
-        for record in records:
-            if len(record) != width:
-                return f"a CSV whose lines have {width} and {len(record)} fields"
-            numbers.append(record[first_column])
-    except (UnicodeDecodeError, csv.Error, IndexError) as error:
-        return f"a CSV that cannot be read ({type(error).__name__})"
-    header = len(numbers) - rows  # Beyond its first line.
-    if not 0 <= header < MAX_HEADER_LINES or any(map(_is_prediction, numbers[:header])) or first_column < 0 or not rows:
-        return f"a CSV of {len(numbers)} lines for {rows} predictions"
-    wrong = sum(not _is_prediction(text) for text in numbers[header:])
-    return f"a CSV with {wrong} predictions that are not numbers from 0 to 1" if wrong else ""
-
-
-def _is_prediction(text: str) -> bool:
-    try:
-        return NUMBER.fullmatch(text) is not None and 0 <= float(text) <= 1
-    except ValueError:
-        return False
 
 
 def _as(kind: Any, value: Any) -> Any:

@@ -3,9 +3,10 @@
 import logging
 import secrets
 from pathlib import Path
+from typing import BinaryIO
 
 from numerai_predict.faults import Code, Fault
-from numerai_predict.files import write_whole
+from numerai_predict.files import copy_whole
 from numerai_predict.redaction import without_query
 from numerai_predict.report import RunReport, SavedPart
 from numerai_predict.runner.request import RunRequest
@@ -15,7 +16,7 @@ from numerai_predict.transfer import upload_predictions
 _log = logging.getLogger(__name__)
 
 
-def deliver(csv: bytes, request: RunRequest, report: RunReport) -> None:
+def deliver(csv: BinaryIO, request: RunRequest, report: RunReport) -> None:
     """Write the predictions to the output folder, then upload them if asked to, also if they could not be written.
     Raises Fault for what did not succeed.
     """
@@ -31,12 +32,12 @@ def deliver(csv: bytes, request: RunRequest, report: RunReport) -> None:
         raise Fault(unsent.code, f"{unsent.message} {whereabouts(report)}", unsent.hint)
 
 
-def save(csv: bytes, path: Path, report: RunReport) -> Fault | None:
+def save(csv: BinaryIO, path: Path, report: RunReport) -> Fault | None:
     """Write the file; returns why that is not possible, if so."""
     try:
         with undisturbed():
-            write_whole(csv, path)
-            report.delivery.saved = SavedPart(str(path), len(csv))
+            size = copy_whole(csv, path)
+            report.delivery.saved = SavedPart(str(path), size)
     except OSError as error:
         unsaved = Fault(Code.OUTPUT_NOT_WRITTEN, f"{path} cannot be written: {error.strerror or error}.")
         _log.error(unsaved.message)
@@ -45,7 +46,7 @@ def save(csv: bytes, path: Path, report: RunReport) -> Fault | None:
     return None
 
 
-def upload(csv: bytes, file_name: str, request: RunRequest, report: RunReport) -> Fault | None:
+def upload(csv: BinaryIO, file_name: str, request: RunRequest, report: RunReport) -> Fault | None:
     """Post the predictions if asked to; returns why they did not arrive, if so."""
     if request.post_url is None or request.post_data is None:
         return None

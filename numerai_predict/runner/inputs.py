@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import BinaryIO
 
 from numerai_predict.diagnosis import other_file
 from numerai_predict.faults import Code, Fault, Interrupted
@@ -13,7 +14,8 @@ from numerai_predict.files import open_file
 from numerai_predict.inspection import PickleFacts, expected, look, sha256
 from numerai_predict.redaction import without_query
 from numerai_predict.report import DataSection, FilePart, InspectionPart, RunReport
-from numerai_predict.runner.answer_schema import read_findings
+from numerai_predict.runner.answer_schema import BENCHMARKS, LIVE, read_findings, read_live_ids
+from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.runner.request import RunRequest
 from numerai_predict.sandbox import Message, ProtocolError, started_pool
 from numerai_predict.transfer import DatasetDownloads, ModelDownload, is_stale, is_url
@@ -64,7 +66,7 @@ class ModelInput:
         _log.info("Looking into the model, %s bytes", f"{facts.bytes:,}")
         return path
 
-    def take_findings(self, message: Message) -> None:
+    def take_findings(self, message: Message, payload: BinaryIO | None = None) -> None:
         """Take what the child found in the pickle; raises ProtocolError if that is not what is found in pickles."""
         findings = read_findings(message)
         if self.facts is None:
@@ -83,9 +85,10 @@ class LiveData:
     """
 
     def __init__(self, request: RunRequest, report: RunReport) -> None:
-        self._sources = {"live_features": request.dataset, "benchmark_models": request.benchmarks}
+        self._sources = {LIVE: request.dataset, BENCHMARKS: request.benchmarks}
         self._output_dir = request.output_folder
         self._report = report
+        self.live: LiveIds | None = None
         self._downloads = DatasetDownloads()
         self._background = ThreadPoolExecutor(len(self._sources))
         early = self._sources if is_remote(request.dataset) else {}
@@ -106,6 +109,11 @@ class LiveData:
         _log.info("Reading the %s from %s", name.replace("_", " "), path)
         self._report.data[name] = DataSection.of(str(source), path)
         return path
+
+    def take_live_ids(self, message: Message, payload: BinaryIO | None) -> None:
+        """Take what the child read of the live features before it ran the model. Raises ProtocolError."""
+        self.live = read_live_ids(message, payload)
+        self._report.data[LIVE].shape = self.live.shape
 
     def _get(self, source: str | Path) -> Path:
         return get_data(source, self._output_dir, self._downloads)

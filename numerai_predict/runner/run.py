@@ -2,22 +2,27 @@
 
 import contextlib
 import dataclasses
+import io
 import logging
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import numerai_predict.child
-from numerai_predict.child import Answer
-from numerai_predict.diagnosis import diagnose
+from numerai_predict.child import INSPECT_PHASES, LOADING, PREDICT_PHASES, PREDICTING, READ_PHASES, Answer
+from numerai_predict.diagnosis import diagnose, fault_of_reading, has_loaded, is_perhaps_of_benchmarks
 from numerai_predict.faults import Code, Fault, Interrupted
 from numerai_predict.platform_limits import MEMORY_LIMIT, OUTPUT_DIR
 from numerai_predict.redaction import hide_queries, without
 from numerai_predict.report import ConfinementPart, RunReport, UsageSection
-from numerai_predict.runner.answer_schema import read_answer
+from numerai_predict.runner.answer_schema import BENCHMARKS, LIVE, Known, read_answer
 from numerai_predict.runner.delivery import deliver, whereabouts
+from numerai_predict.runner.folder_rights import FolderRights
 from numerai_predict.runner.inputs import LiveData, ModelInput
+from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.runner.request import RunRequest
 from numerai_predict.sandbox import (
     PROMISES,
@@ -29,7 +34,9 @@ from numerai_predict.sandbox import (
     ProtocolError,
     Stop,
     Supervisor,
+    Task,
 )
+from numerai_predict.transfer import is_url
 
 INSPECT_TIME_LIMIT_S = 60.0
 EXEC_LAUNCHER = ExecLauncher((sys.executable, str(Path(numerai_predict.child.__file__).with_name("__main__.py"))))
@@ -40,7 +47,8 @@ _log = logging.getLogger(__name__)
 @dataclasses.dataclass(frozen=True)
 class RunContext:
     """How a run is embedded: how the model's process comes to be, where the model's output goes (None: nowhere), who is
-    called once the pickle was looked into, and why others can see the runtime's secrets, if so (sandbox.hide).
+    called once the pickle was looked into, why others can see the runtime's secrets, if so (sandbox.hide), and which
+    files the caller writes when the run is over.
     """
 
     launcher: Launcher = EXEC_LAUNCHER
@@ -48,6 +56,7 @@ class RunContext:
     stderr: BinaryIO | None = None
     on_findings: Callable[[RunReport], None] = lambda report: None
     exposed: str = ""
+    written_later: tuple[Path, ...] = ()
 
 
 DEFAULT_CONTEXT = RunContext()
@@ -60,16 +69,39 @@ def run_model(request: RunRequest, context: RunContext = DEFAULT_CONTEXT) -> Run
     and nothing of the run is left then.
     """
     report = RunReport()
-    with noting_failure(report, request.secrets):
+    with noting_failure(report, request.secrets), contextlib.ExitStack() as until_delivered:
         with LiveData(request, report) as data, ModelInput(request, report, context.on_findings) as model:
-
-            def provide(name: str) -> Path:
-                return model.fetch() if name == "model" else data.fetch(name)
-
-            outcome = supervise("predict", request.limits, provide, model, context, report)
-        check(outcome, model, request, context, report)
-        deliver(outcome.payload, request, report)
+            rights = rights_before(request, context)
+            with rights.blaming():
+                outcome = supervise(predict_task(model, data, rights), request.limits, context, report)
+            csv = until_delivered.enter_context(outcome.payload or io.BytesIO())
+            check(outcome, model, data, request, context, report)
+        deliver(csv, request, report)
     return report
+
+
+def rights_before(request: RunRequest, context: RunContext) -> FolderRights:
+    """The rights, before the model runs, of what is read and written later."""
+    inputs = [path for path in (request.model, request.dataset, request.benchmarks) if not is_url(str(path))]
+    return FolderRights([*inputs, request.output_dir, tempfile.gettempdir(), *context.written_later])
+
+
+def predict_task(model: ModelInput, data: LiveData, rights: FolderRights) -> Task:
+    """Run the model on the live data. What is learnt of the data comes before the model runs, where it can."""
+
+    def benchmarks() -> Path:
+        rights.restore()
+        return data.fetch(BENCHMARKS)
+
+    return Task(
+        "predict",
+        PREDICT_PHASES,
+        files={"model": model.fetch, LIVE: partial(data.fetch, LIVE), BENCHMARKS: benchmarks},
+        reports={"findings": model.take_findings, LIVE: data.take_live_ids},
+        trusted_until=LOADING,
+        fed_until=PREDICTING,
+        when_gone=rights.restore,
+    )
 
 
 def inspect_model(
@@ -86,8 +118,9 @@ def inspect_model(
     report = RunReport()
     with noting_failure(report, request.secrets):
         with ModelInput(request, report, context.on_findings) as file:
-            outcome = supervise("inspect", request.limits, lambda _: file.fetch(), file, context, report)
-        outcome, answer = answer_in(outcome, with_predictions=False)
+            task = Task("inspect", INSPECT_PHASES, {"model": file.fetch}, {"findings": file.take_findings})
+            outcome = supervise(task, request.limits, context, report)
+        outcome, answer = answer_in(outcome, None, with_predictions=False)
         if fault := diagnose(outcome, answer, file.facts):
             raise fault
         if file.problems:
@@ -95,18 +128,9 @@ def inspect_model(
     return report
 
 
-def supervise(
-    task: str,
-    limits: Limits,
-    provide: Callable[[str], Path],
-    model: ModelInput,
-    context: RunContext,
-    report: RunReport,
-) -> Outcome:
+def supervise(task: Task, limits: Limits, context: RunContext, report: RunReport) -> Outcome:
     """Run the model's process to its end; the report gets what it used, however that came. Raises Fault."""
-    supervisor = Supervisor(
-        context.launcher, limits, provide, model.take_findings, task, context.stdout, context.stderr
-    )
+    supervisor = Supervisor(context.launcher, limits, task, context.stdout, context.stderr)
     _log.info("Starting the model's process")
     try:
         return supervisor.run()
@@ -118,13 +142,17 @@ def supervise(
             report.usage = UsageSection.of(supervisor.outcome)
 
 
-def check(outcome: Outcome, model: ModelInput, request: RunRequest, context: RunContext, report: RunReport) -> None:
+def check(
+    outcome: Outcome, model: ModelInput, data: LiveData, request: RunRequest, context: RunContext, report: RunReport
+) -> None:
     """Hold what came out to what it must be. Raises Fault for what is not accepted; warns of what may not be."""
-    outcome, answer = answer_in(outcome, with_predictions=True)
+    outcome, answer = answer_in(outcome, data.live)
     report.note_answer(answer)
     report.runtime.confinement = ConfinementPart.of(outcome, context.exposed)
     for warning in usage_warnings(outcome, report):
         _log.warning(warning)
+    if is_perhaps_of_benchmarks(outcome, answer) and (fault := fault_of_benchmarks(data, request, context)):
+        raise fault
     if fault := diagnose(outcome, answer, model.facts, request.strict):
         raise fault
     assert report.predictions is not None
@@ -134,15 +162,24 @@ def check(outcome: Outcome, model: ModelInput, request: RunRequest, context: Run
         _log.warning(notice)
 
 
-def answer_in(outcome: Outcome, with_predictions: bool) -> tuple[Outcome, Answer | None]:
+def fault_of_benchmarks(data: LiveData, request: RunRequest, context: RunContext) -> Fault | None:
+    """Why the benchmark models cannot be read in a process that is given no model; None if they can."""
+    _log.info("Reading the benchmark models without the model")
+    task = Task("read", READ_PHASES, {BENCHMARKS: partial(data.fetch, BENCHMARKS)})
+    outcome = Supervisor(context.launcher, request.limits, task, context.stdout, context.stderr).run()
+    outcome, answer = answer_in(outcome, None, with_predictions=False)
+    return fault_of_reading(outcome, answer)
+
+
+def answer_in(outcome: Outcome, live: LiveIds | None, with_predictions: bool = True) -> tuple[Outcome, Answer | None]:
     """The answer in the outcome; one of a wrong form is as if the process had been stopped for it."""
     if outcome.answer is None:
         return outcome, None
+    known = Known(outcome.files, live, has_loaded(outcome))
     try:
-        return outcome, read_answer(outcome.answer, outcome.payload if with_predictions else None)
+        return outcome, read_answer(outcome.answer, outcome.payload, known, with_predictions)
     except ProtocolError as error:
-        refused = dataclasses.replace(outcome, stopped=Stop.HANDOVER, refusal=str(error), answer=None, payload=b"")
-        return refused, None
+        return dataclasses.replace(outcome, stopped=Stop.HANDOVER, refusal=str(error), answer=None), None
 
 
 def usage_warnings(outcome: Outcome, report: RunReport) -> Iterator[str]:

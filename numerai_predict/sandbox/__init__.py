@@ -8,6 +8,7 @@ from numerai_predict.sandbox.outcome import PROMISES, Limits, Outcome, Stop
 from numerai_predict.sandbox.reaper import fork_program
 from numerai_predict.sandbox.signals import undisturbed
 from numerai_predict.sandbox.supervisor import Supervisor
+from numerai_predict.sandbox.task import Task
 from numerai_predict.sandbox.threads import started_pool
 from numerai_predict.sandbox.workspace import NoWorkspaceError
 
@@ -26,6 +27,7 @@ __all__ = [
     "ProtocolError",
     "Stop",
     "Supervisor",
+    "Task",
     "confine",
     "explain_network_errors",
     "fork_program",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import BinaryIO
 
 from numerai_predict.sandbox.channel import Message
 
@@ -50,6 +51,7 @@ class Outcome:
     `wall_s` is the sum of its phases; `waited_s`, in which it waited for what it had asked for, comes on top.
     `dropped_log_bytes` of its output were beyond the limit, `unread_log_bytes` taken by nobody in time.
     `uncounted` is what of its files could not be counted, where it was stopped for that.
+    `files` are those that it was handed, in their order. `payload` came with the answer, and is closed by who takes it.
     `trace` is what its faulthandler wrote. `broken` names the promises that did not hold, each with the reason; None
     if it ended before it confined itself. `oom_kills` counts the processes that the kernel ended in our container
     meanwhile for want of memory. `container_bytes` is the container's memory where that is less than the limit.
@@ -58,7 +60,7 @@ class Outcome:
     status: int
     stopped: Stop | None
     answer: Message | None
-    payload: bytes
+    payload: BinaryIO | None
     phase: str
     phases: dict[str, float]
     waited_s: float
@@ -67,6 +69,7 @@ class Outcome:
     peak_memory_bytes: int
     log_tail: str
     limits: Limits
+    files: tuple[str, ...] = ()
     refusal: str = ""
     uncounted: str = ""
     trace: str = ""

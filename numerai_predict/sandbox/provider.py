@@ -1,4 +1,4 @@
-"""Gets what a program asks for by name, in a thread, while the runtime goes on watching the program."""
+"""Gets the files that a program asks for, in a thread, while the runtime goes on watching the program."""
 
 import contextlib
 import socket
@@ -10,10 +10,9 @@ from numerai_predict.sandbox.threads import started_pool
 
 
 class FileProvider:
-    """Calls `provide` for one name at a time; `fileno` can be read from once the file is there."""
+    """Gets one file at a time; `fileno` can be read from once it is there."""
 
-    def __init__(self, provide: Callable[[str], Path]) -> None:
-        self._provide = provide
+    def __init__(self) -> None:
         self._ready, self._wake = socket.socketpair()
         self._pool = started_pool("provide")
         self._request: Future[Path] | None = None
@@ -27,9 +26,9 @@ class FileProvider:
         """For a selector."""
         return self._ready.fileno()
 
-    def ask(self, name: str) -> None:
-        """Begin to get the file of that name."""
-        self._request = self._pool.submit(self._provide, name)
+    def ask(self, provide: Callable[[], Path]) -> None:
+        """Begin to get the file that `provide` returns."""
+        self._request = self._pool.submit(provide)
         self._request.add_done_callback(self._announce)
 
     def take(self) -> Path:

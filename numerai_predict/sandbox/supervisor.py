@@ -8,14 +8,13 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import BinaryIO
 
 from numerai_predict.files import open_file
 from numerai_predict.sandbox.cgroup import MemoryGroup
 from numerai_predict.sandbox.channel import Message, ProtocolError, encode
 from numerai_predict.sandbox.clock import PhaseClock
-from numerai_predict.sandbox.conversation import AnswerComes, Conversation, Event, FileNeeded, FindingsCome, PhaseBegins
+from numerai_predict.sandbox.conversation import AnswerComes, Conversation, Event, FileNeeded, PhaseBegins, ReportComes
 from numerai_predict.sandbox.disk_usage import DiskUsage, UncountableError
 from numerai_predict.sandbox.environment import available_cpus, model_environment
 from numerai_predict.sandbox.launcher import Birthplace, Child, Launcher
@@ -25,6 +24,7 @@ from numerai_predict.sandbox.process_tree import ProcessTree
 from numerai_predict.sandbox.provider import FileProvider
 from numerai_predict.sandbox.reaper import ReaperReports
 from numerai_predict.sandbox.signals import undisturbed
+from numerai_predict.sandbox.task import Task
 from numerai_predict.sandbox.workspace import REMOVE_SECONDS, SHARED_MEMORY, Workspace
 
 POLL_SECONDS = 0.02
@@ -45,19 +45,15 @@ class Supervisor:
 
     The program starts at once, with a clean environment, in a folder of its own, as a user of its own if we are root,
     and with a message channel as its standard input. There it can ask for the `terms` on which it has to confine
-    itself (confine.py), its `task` among them. What else it asks for by name comes from `provide`, which is called in a
-    thread, once for each name; the time it takes does not count. What it finds out before it answers goes to
-    `take_findings`, once, which raises ProtocolError if that is not in order. What it prints goes to `stdout` and
-    `stderr`, as text (visible.py), if they are given; nobody waits for who reads there.
+    itself (confine.py), the name of its `task` among them. What else it may ask for and say is in the task. What it
+    prints goes to `stdout` and `stderr`, as text (visible.py), if they are given; nobody waits for who reads there.
     """
 
     def __init__(
         self,
         launcher: Launcher,
         limits: Limits,
-        provide: Callable[[str], Path],
-        take_findings: Callable[[Message], None] = lambda findings: None,
-        task: str = "",
+        task: Task,
         stdout: BinaryIO | None = None,
         stderr: BinaryIO | None = None,
     ) -> None:
@@ -65,12 +61,10 @@ class Supervisor:
         self._launcher = launcher
         self._group = MemoryGroup.ours()
         self._limits, self._container_bytes = _within_container(limits, self._group)
-        self._provide = provide
-        self._take_findings = take_findings
         self._task = task
         self._streams = (stdout, stderr)
         self._relay = OutputRelay(limits.log_bytes)
-        self._conversation = Conversation(limits.answer_bytes)
+        self._conversation = Conversation(task, limits.answer_bytes)
         self._reports = ReaperReports()
         self._trace = bytearray()
         self._child: Child | None = None
@@ -80,12 +74,12 @@ class Supervisor:
         self._interruptions: list[int] = []
         self._is_interrupted = False
         self._leave_by = float("inf")
-        self._handed_over = False
+        self._files: list[str] = []
         self._resources = contextlib.ExitStack()
 
     def run(self) -> Outcome:
         """Run the program. Raises NoWorkspaceError if there is no place for its folder, OSError if it cannot be
-        started, and what `provide` and `take_findings` raise; then too it is gone, and `outcome` says what it used.
+        started, and what the task's functions raise; then too it is gone, and `outcome` says what it used.
         """
         try:
             with undisturbed():
@@ -108,7 +102,8 @@ class Supervisor:
         self._oom_kills_before = self._group.oom_kills() if self._group else 0
         self._workspace = Workspace()
         self._resources.callback(self._remove_files)
-        self._provider = FileProvider(self._provide)
+        self._resources.callback(self._task.when_gone)
+        self._provider = FileProvider()
         self._resources.callback(self._provider.close)
         self._selector = self._resources.enter_context(selectors.DefaultSelector())
         self._listen_to(self._provider.fileno(), self._hand_over)
@@ -167,9 +162,9 @@ class Supervisor:
         self._listen(POLL_SECONDS)
         limits = self._limits
         memory = self._tree.memory_bytes()
-        # What it is given first may come to lie in a tmpfs, where it would count as the program's memory.
-        is_given_first = self._provider.is_busy and not self._handed_over
-        if limits.memory_bytes is not None and memory > limits.memory_bytes and not is_given_first:
+        # What it is given may come to lie in a tmpfs, where it would count as the program's memory.
+        waits_for_file = self._provider.is_busy and self._conversation.is_trusted
+        if limits.memory_bytes is not None and memory > limits.memory_bytes and not waits_for_file:
             self._stop(Stop.MEMORY)
         elif self._tree.count() > limits.processes:
             self._stop(Stop.PROCESSES)
@@ -229,8 +224,8 @@ class Supervisor:
         match event:
             case PhaseBegins(name):
                 self._clock.enter(name)
-            case FindingsCome(findings):
-                self._take_findings(findings)
+            case ReportComes(name, content, payload):
+                self._take_report_of_program(name, content, payload)
             case FileNeeded(name):
                 self._serve(name)
             case AnswerComes():
@@ -246,12 +241,19 @@ class Supervisor:
             raise ProtocolError("an unexpected message")
         else:
             self._clock.wait(True)
-            self._provider.ask(name)
+            self._files.append(name)
+            self._provider.ask(self._task.files[name])
+
+    def _take_report_of_program(self, name: str, content: Message, payload: BinaryIO | None) -> None:
+        with contextlib.ExitStack() as stack:
+            if payload is not None:
+                stack.enter_context(payload)
+            self._task.reports[name](content, payload)
 
     def _terms(self) -> Message:
         return {
             "runtime": os.getpid(),
-            "task": self._task,
+            "task": self._task.name,
             "folder": str(self._workspace.folder),
             "memory_bytes": self._limits.memory_bytes,
             "file_bytes": self._limits.disk_bytes,
@@ -260,9 +262,8 @@ class Supervisor:
     def _hand_over(self, _: int) -> bool:
         self._clock.wait(False)
         path = self._provider.take()
-        if not self._handed_over:
+        if self._conversation.is_trusted:
             self._tree.disregard_files()
-        self._handed_over = True
         with open_file(path) as file:
             self._reply({"name": path.name}, file.fileno())
         return True
@@ -343,11 +344,13 @@ class Supervisor:
 
     def _sum_up(self, status: int, cpu_s: float) -> Outcome:
         conversation = self._conversation
+        if self._stopped is not None or conversation.answer is None:
+            conversation.close()
         return Outcome(
             status=status,
             stopped=self._stopped,
             answer=conversation.answer if self._stopped is None else None,
-            payload=conversation.payload if self._stopped is None else b"",
+            payload=conversation.payload if self._stopped is None else None,
             phase=self._clock.phase,
             wall_s=self._clock.used_s(),
             phases=dict(self._clock.phases),
@@ -356,6 +359,7 @@ class Supervisor:
             peak_memory_bytes=self._tree.peak_memory_bytes,
             log_tail=self._relay.tail,
             limits=self._limits,
+            files=tuple(self._files),
             refusal=self._refusal,
             uncounted=self._uncounted,
             trace=self._trace.decode(errors="replace"),

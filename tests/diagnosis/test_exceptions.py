@@ -86,9 +86,11 @@ class RaisedTest(unittest.TestCase):
         )
         self.assertNotIn("3.99", self.fault(raised("predicting", "KeyError", "a"), facts).message)
 
-    def test_raised_by_our_own_look_into_the_pickle_is_our_fault(self) -> None:
+    def test_raised_by_our_own_look_into_the_pickle_is_that_of_the_pickle(self) -> None:
         self.check(
-            Code.INTERNAL_ERROR, raised("inspecting", "KeyError", "a"), "Inspecting the pickle raised KeyError: a"
+            Code.UNREADABLE_PICKLE,
+            raised("inspecting", "KeyError", "a"),
+            "The pickle could not be looked into: that raised KeyError: a",
         )
         self.check(Code.OUT_OF_MEMORY, raised("inspecting", "MemoryError"))
 

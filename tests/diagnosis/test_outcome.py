@@ -5,7 +5,7 @@ import unittest
 from dataclasses import replace
 
 from numerai_predict.child import Answer, Problem
-from numerai_predict.diagnosis import diagnose, too_slow_for_one_cpu
+from numerai_predict.diagnosis import diagnose, fault_of_reading, is_perhaps_of_benchmarks, too_slow_for_one_cpu
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import THIS_PYTHON, PickleFacts
 from numerai_predict.sandbox import LINE_LOST, Limits, Outcome, Stop
@@ -17,7 +17,7 @@ GOOD = Outcome(
     status=0,
     stopped=None,
     answer={},
-    payload=b"id,prediction\n",
+    payload=None,
     phase="checking",
     phases={},
     waited_s=0.0,
@@ -138,11 +138,58 @@ class LadderTest(DiagnosisTestCase):
                 self.assertEqual(fault.trace, trace)
 
 
+class ReadingTest(DiagnosisTestCase):
+    """Whose fault it is that data cannot be read depends on whether the model had run."""
+
+    answer = None
+    before = replace(GOOD, phase="reading", phases={"reading": 1.0}, files=("model", "live_features"), answer=None)
+    after = replace(
+        before, phases={"loading": 1.0, "reading": 1.0}, files=("model", "live_features", "benchmark_models")
+    )
+    claim = Answer(fault=Problem("unreadable_dataset", "It is cut off.", "Again."))
+
+    def test_end_while_live_features_are_read_is_that_of_the_data(self) -> None:
+        for ended, said in (
+            ({"stopped": Stop.MEMORY}, "used 1 of 4,096 MiB of memory while reading and was stopped"),
+            ({"stopped": Stop.TIME}, "took more than 600 seconds"),
+            ({"status": -11}, "ended with SIGSEGV"),
+            ({"status": 1}, "ended with status 1"),
+        ):
+            with self.subTest(said):
+                outcome = replace(self.before, **ended)
+                self.check(Code.UNREADABLE_DATASET, outcome, "The live features cannot be read", said)
+
+    def test_claim_before_the_model_is_loaded_is_believed_and_afterwards_not(self) -> None:
+        self.check(Code.UNREADABLE_DATASET, replace(self.before, answer={}), "It is cut off.", answer=self.claim)
+        self.check(Code.BAD_HANDOVER, replace(self.after, answer={}), "which can be read: It is", answer=self.claim)
+
+    def test_end_before_the_data_is_read_or_when_the_model_ran_is_the_models(self) -> None:
+        inspecting = replace(self.before, phase="inspecting", files=("model",), phases={"inspecting": 1.0})
+        for outcome in (inspecting, self.after):
+            self.check(Code.OUT_OF_MEMORY, replace(outcome, stopped=Stop.MEMORY))
+            self.check(Code.MODEL_CRASHED, replace(outcome, status=-11))
+
+    def test_benchmarks_are_read_again_where_they_may_be_why_there_is_no_answer(self) -> None:
+        for outcome, answer, expected in (
+            (self.after, None, True),
+            (replace(self.after, phase="predicting"), self.claim, True),
+            (replace(self.after, phase="predicting"), None, False),
+            (replace(self.after, files=("model", "live_features")), self.claim, False),
+            (self.before, None, False),
+            (self.after, Answer(), False),
+        ):
+            with self.subTest(outcome=outcome.phase, answer=answer):
+                self.assertIs(is_perhaps_of_benchmarks(outcome, answer), expected)
+
+    def test_process_that_could_read_them_found_no_fault(self) -> None:
+        self.assertIsNone(fault_of_reading(replace(self.before, files=("benchmark_models",)), Answer()))
+
+
 class DiedTest(DiagnosisTestCase):
     answer = None
 
     def died(self, status: int, phase: str = "predicting") -> Outcome:
-        return replace(GOOD, status=status, answer=None, payload=b"", phase=phase)
+        return replace(GOOD, status=status, answer=None, phase=phase)
 
     def test_diagnose_of_an_end_without_answer_is_model_exited_whatever_the_status(self) -> None:
         for status in (0, 1, 3, 255):
@@ -194,7 +241,7 @@ class DiedTest(DiagnosisTestCase):
 
 class KilledByKernelTest(DiagnosisTestCase):
     answer = None
-    small = replace(GOOD, answer=None, payload=b"", phase="predicting", status=-9, container_bytes=300 << 20)
+    small = replace(GOOD, answer=None, phase="predicting", status=-9, container_bytes=300 << 20)
 
     def test_diagnose_of_a_model_that_the_kernel_killed_names_the_containers_memory(self) -> None:
         killed = replace(self.small, oom_kills=1)

@@ -46,6 +46,13 @@ def half(live_features: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+class Patching:
+    """Breaks the reading of parquet files while it is loaded."""
+
+    def __reduce__(self) -> Any:
+        return exec, ("import pandas; pandas.read_parquet = None",)
+
+
 def optional_benchmarks(live_features: pd.DataFrame, live_benchmark_models: pd.DataFrame | None = None) -> pd.DataFrame:
     assert live_benchmark_models is not None
     return half(live_features)
@@ -480,8 +487,30 @@ class TestCommandLine(PredictTestCase):
         self.assertIn("/nowhere/benchmarks.parquet", run.stderr)
 
     def test_dataset_that_is_no_parquet_file_is_an_error(self) -> None:
-        run = self.predict(MODEL, "--dataset", MODEL)
-        self.assertEqual((run.status, run.code), (3, "unreadable_dataset"))
+        for flag in ("--dataset", "--benchmarks"):
+            with self.subTest(flag):
+                run = self.predict(MODEL, flag, MODEL)
+                self.assertEqual((run.status, run.code), (3, "unreadable_dataset"))
+                self.assertIn(f"{MODEL.name} cannot be read as parquet", run.report["fault"]["message"])
+
+    def test_dataset_is_read_before_the_model_is_loaded_and_after_it_was_looked_into(self) -> None:
+        phases = [*self.predict(MODEL).report["usage"]["phases"]]
+        self.assertEqual(
+            phases[1:], ["importing", "inspecting", "reading", "loading", "predicting", "checking", "fetching"]
+        )
+        broken = self.folder / "broken.pkl"
+        broken.write_bytes(MODEL.read_bytes()[:-100])
+        run = self.predict(broken, "--dataset", "/nowhere/live.parquet")
+        self.assertEqual((run.status, run.code), (1, "truncated_pickle"))
+
+    def test_benchmark_models_that_only_the_model_cannot_read_are_its_fault(self) -> None:
+        def predict(live_features: pd.DataFrame, live_benchmark_models: pd.DataFrame) -> pd.DataFrame:
+            raise AssertionError
+
+        predict.patch = Patching()  # type: ignore[attr-defined]
+        run = self.predict(self.pickle(predict))
+        self.assertEqual((run.status, run.code), (1, "bad_handover"))
+        self.assertIn("could not read its data, which can be read", run.report["fault"]["message"])
 
     def test_failure_ends_with_code_cause_hint_and_command(self) -> None:
         run = self.predict("/nowhere/my model.pkl")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import requests
 
-from numerai_predict.child import Answer
+from numerai_predict.child import Answer, Shape
 from numerai_predict.cli import arguments, presign
 from numerai_predict.diagnosis.crash import crash_site, without_our_frames
 from numerai_predict.diagnosis.exceptions import fault_of_exception
@@ -26,8 +26,10 @@ from numerai_predict.excerpt import MOST, excerpt
 from numerai_predict.inspection import before_loading, compatibility, fingerprints, look
 from numerai_predict.inspection.stub_unpickler import trace
 from numerai_predict.redaction import hide_queries
-from numerai_predict.runner import answer_schema
-from numerai_predict.sandbox import hide_parent, landlock
+from numerai_predict.runner.attendance import Attendance
+from numerai_predict.runner.csv_form import read_csv
+from numerai_predict.runner.live_ids import LiveIds
+from numerai_predict.sandbox import ProtocolError, hide_parent, landlock
 from numerai_predict.transfer import http, s3
 from numerai_predict.transfer.download import PartialFile
 from numerai_predict.visible import VisibleStream
@@ -139,6 +141,14 @@ def shown(text: str) -> None:
         stream.end()
 
 
+def numbered(text: str) -> None:
+    """As a prediction, and as an id."""
+    for line in (f'i,"{text}"', f'"{text}",0.5'):
+        with contextlib.suppress(ProtocolError):
+            csv = io.BytesIO(f"id,prediction\n{line}\n".encode())
+            read_csv(csv, ["prediction"], Attendance(LiveIds(Shape(1, 1), b"i\n")))
+
+
 def refused(parse: Callable[[str], object]) -> Callable[[str], object]:
     def take(text: str) -> None:
         with contextlib.suppress(argparse.ArgumentTypeError):
@@ -214,7 +224,10 @@ TABLE: dict[str, dict[str, Use]] = {
         "DILL": Use(1, named, ("dill.", "dill._dill", "dill")),
     },
     "redaction.py": {"hide_queries": Use(1, hide_queries, ("?", "?a", "?a ", "?%", "a?a'", *ANY))},
-    "runner/answer_schema.py": {"NUMBER": Use(1, answer_schema._is_prediction, ("1", "e", "1e", "0.1", "+"))},
+    "runner/csv_form.py": {
+        "NUMBERS": Use(1, numbered, ("1", "e", "1e", "0.1", "+", ",", "1,", "1\n")),
+        "COMMANDS": Use(1, numbered, ("a", "\x7f", "\u202e", *ANY)),
+    },
     "sandbox/hide_parent.py": {
         "_mask": Use(1, lambda text: hide_parent._mask(os.getpid(), [text[:ARGUMENT].encode()]), ("a", "aab")),
     },

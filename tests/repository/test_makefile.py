@@ -12,6 +12,7 @@ TARGETS = {
     *("help", "versions", "lint", "types", "format", "check", "demo", "bench", "bench_images", "build", "build_shell"),
     *(
         "delivery",
+        "fuzz",
         "test",
         "test_fast",
         "test_unit",

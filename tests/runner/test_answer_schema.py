@@ -1,23 +1,28 @@
 """What the model's process sends: what passes has the types that the runtime builds on; everything else is refused."""
 
 import copy
+import io
 import json
 import unittest
 from dataclasses import asdict, replace
+from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from numerai_predict.child.answer import Answer, Problem, RaisedException, Shape
 from numerai_predict.child.checks import prediction_stats
 from numerai_predict.inspection.findings import Difference, Module
-from numerai_predict.runner.answer_schema import MAX_ENTRIES, MAX_NUMBER, MAX_TEXT, read_answer, read_findings
+from numerai_predict.runner.answer_schema import MAX_ENTRIES, MAX_NUMBER, MAX_TEXT, Known, read_answer, read_findings
+from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.sandbox.channel import Decoder, ProtocolError, encode
 from tests.findings import GOOD
 
 IDS = pd.Index(["n1", "n2", "n3"], name="id")
 FRAME = pd.DataFrame({"prediction": [0.25, 0.5, 1e-7]}, index=IDS)
+SHAPE = Shape(3, 42)
+LIVE = LiveIds(SHAPE, b"n1\nn2\nn3\n")
+KNOWN = Known(("model", "live_features", "benchmark_models"), LIVE, has_loaded=True)
 PROBLEM = {"code": "nan_predictions", "message": "1 is NaN.", "hint": "Fill it."}
 RAISED: dict[str, Any] = {
     **dict.fromkeys(("kind", "message", "name", "where", "trace"), "x"),
@@ -38,10 +43,15 @@ def answer_of(frame: pd.DataFrame, **more: Any) -> dict[str, Any]:
     return {**given, "data": data, "predictions": vars(prediction_stats(frame, None)), **more}
 
 
-def refusal(message: dict[str, Any], csv: bytes) -> str:
+def read(message: dict[str, Any], csv: bytes, known: Known = KNOWN) -> Answer:
+    """The answer with that payload, which is none if it is empty."""
+    return read_answer(message, io.BytesIO(csv) if csv else None, known)
+
+
+def refusal(message: dict[str, Any], csv: bytes, known: Known = KNOWN) -> str:
     """Why the answer is refused; empty if it is not."""
     try:
-        read_answer(message, csv)
+        read(message, csv, known)
     except ProtocolError as error:
         return str(error)
     return ""
@@ -57,33 +67,42 @@ class GoodAnswerTest(unittest.TestCase):
             optional_second="benchmarks",
             data={"live_features": Shape(3, 42), "benchmark_models": Shape(3, 2)},
             hosts=["numer.ai"],
-            warnings=[Problem(**PROBLEM)],
             notices=["one"],
             predictions=prediction_stats(FRAME, benchmarks),
         )
-        self.assertEqual(read_answer(sent.as_message(), csv_of(FRAME)), sent)
+        arrived = read(sent.as_message(), csv_of(FRAME))
+        assert sent.predictions is not None
+        self.assertEqual(arrived, replace(sent, predictions=arrived.predictions))
+        for (name, one), other in zip(vars(sent.predictions).items(), vars(arrived.predictions).values(), strict=True):
+            with self.subTest(name):
+                self.assertAlmostEqual(one, other) if isinstance(one, float) else self.assertEqual(one, other)
 
     def test_fields_that_are_not_known_have_their_defaults(self) -> None:
-        self.assertEqual(read_answer({"failures": [PROBLEM]}, b""), Answer(failures=[Problem(**PROBLEM)]))
+        self.assertEqual(read({"failures": [PROBLEM]}, b""), Answer(failures=[Problem(**PROBLEM)]))
 
     def test_answer_that_needs_no_predictions_is_read_without(self) -> None:
-        self.assertEqual(read_answer({"hosts": []}, None), Answer())
+        self.assertEqual(read_answer({"hosts": []}, None, KNOWN, with_predictions=False), Answer())
         with self.assertRaisesRegex(ProtocolError, "fields"):
-            read_answer({"hosts": [1]}, None)
+            read_answer({"hosts": [1]}, None, KNOWN, with_predictions=False)
 
     def test_whole_number_where_a_float_is_meant_is_read_as_a_float(self) -> None:
-        stats = read_answer(answer_of(FRAME, predictions={**self.stats, "max": 1}), csv_of(FRAME)).predictions
+        whole = FRAME.assign(prediction=[0, 1, 1])
+        described = {**asdict(prediction_stats(whole, None)), "max": 1, "min": 0}
+        stats = read(answer_of(whole, predictions=described), csv_of(whole)).predictions
         assert stats is not None
         self.assertIs(type(stats.max), float)
 
     def test_every_shape_of_frame_that_is_delivered_passes(self) -> None:
-        two_levels = pd.MultiIndex.from_product([["m"], ["prediction", "rank"]], names=["model", None])
         frames = {
             "integers": pd.DataFrame({"prediction": [0, 1, 1]}, index=IDS),
             "more columns": FRAME.assign(note=["a,b", 'say "x"', "line\nbreak"]),
             "no index name": FRAME.rename_axis(None),
             "levels of the index": FRAME.set_index(pd.MultiIndex.from_arrays([["e"] * 3, IDS], names=["era", "id"])),
-            "levels of the columns": pd.DataFrame(np.full((3, 2), 0.5), index=IDS, columns=two_levels),
+            "16-bit floats": FRAME.astype("float16"),
+            "32-bit floats": FRAME.astype("float32"),
+            "decimals": FRAME.assign(prediction=[Decimal("0.1"), Decimal("1E-7"), Decimal(1)]),
+            "a column without a name": FRAME.set_axis([None], axis=1),
+            "a column named by a date": FRAME.set_axis(pd.date_range("2020", periods=1), axis=1),
             "one row": FRAME.head(1),
             "tiny numbers": FRAME * 1e-300,
             "minus zero": FRAME * -0.0,
@@ -103,9 +122,8 @@ class GoodAnswerTest(unittest.TestCase):
         }
         for name, (message, answer) in sent.items():
             with self.subTest(name):
-                self.assertEqual(
-                    read_answer({"hosts": ["numer.ai"], **message}, b""), replace(answer, hosts=["numer.ai"])
-                )
+                arrived = read({"hosts": ["numer.ai"], **message}, b"")
+                self.assertEqual(arrived, replace(answer, hosts=["numer.ai"]))
 
 
 class ForgedAnswerTest(unittest.TestCase):
@@ -150,23 +168,74 @@ class ForgedAnswerTest(unittest.TestCase):
                     put(forged, path, 0.123456789)
                     line = encode(forged).replace(b"0.123456789", number.encode())
                     [(arrived, _)] = Decoder(0).feed(line)
-                    # The channel makes None of what is not a number, and a deviation or correlation may be None.
-                    is_none = number in ("NaN", "Infinity") and path != ("predictions", "mean")
+                    # The channel makes None of what is not a number, and a correlation may be None.
+                    is_none = number in ("NaN", "Infinity") and path == ("predictions", "spearman", "lgbm")
                     self.assertEqual(refusal(arrived, csv_of(FRAME)) == "", is_none)
 
     def test_sizes_up_to_the_limits_pass_and_no_others(self) -> None:
         stats = asdict(prediction_stats(FRAME, None))
         for name, at_most, too_much in (
-            ("mean", MAX_NUMBER, MAX_NUMBER + 1),
-            ("histogram", [0] * MAX_ENTRIES, [0] * (MAX_ENTRIES + 1)),
-            ("histogram", [MAX_NUMBER], [MAX_NUMBER + 1]),
-            ("columns", ["x" * MAX_TEXT], ["x" * (MAX_TEXT + 1)]),
             ("spearman", dict.fromkeys(map(str, range(MAX_ENTRIES))), dict.fromkeys(map(str, range(MAX_ENTRIES + 1)))),
             ("spearman", {"x" * MAX_TEXT: None}, {"x" * (MAX_TEXT + 1): None}),
+            ("spearman", {"x": 1}, {"x": 1.01}),
+            ("spearman", {"x": -1.0000000000000002}, {"x": -MAX_NUMBER}),
         ):
             with self.subTest(name):
                 self.assertEqual(refusal(answer_of(FRAME, predictions={**stats, name: at_most}), csv_of(FRAME)), "")
                 self.assertIn("fields", refusal(answer_of(FRAME, predictions={**stats, name: too_much}), csv_of(FRAME)))
+
+    def test_statistics_that_are_not_those_of_the_csv_are_refused(self) -> None:
+        stats = asdict(prediction_stats(FRAME, None))
+        wrong: dict[str, list[Any]] = {
+            "rows": [2, 4, 0, MAX_NUMBER],
+            "columns": [["a"], ["prediction", "b"], []],
+            "min": [-1, 0.5, MAX_NUMBER, -MAX_NUMBER],
+            "mean": [0.9, -0.0, MAX_NUMBER],
+            "max": [0.1, 1, MAX_NUMBER],
+            "std": [None, 0.9, 0, -MAX_NUMBER],
+            "histogram": [[], [0] * 10, [MAX_NUMBER] * 10, [3], [0] * MAX_ENTRIES, [1] * 3],
+        }
+        for name, values in wrong.items():
+            for value in values:
+                with self.subTest(name, value=value):
+                    said = refusal(answer_of(FRAME, predictions={**stats, name: value}), csv_of(FRAME))
+                    self.assertRegex(said, "statistics|names of the columns")
+
+    def test_what_can_be_computed_is_not_taken_from_the_answer(self) -> None:
+        described = {**asdict(prediction_stats(FRAME, None)), "mean": 0.2503, "histogram": [3, *[0] * 9]}
+        arrived = read(answer_of(FRAME, predictions=described, warnings=[PROBLEM]), csv_of(FRAME))
+        assert arrived.predictions is not None
+        self.assertAlmostEqual(arrived.predictions.mean, 0.75 / 3)
+        self.assertEqual((arrived.predictions.histogram[2], arrived.warnings), (1, []))
+
+    def test_ids_that_are_not_the_live_ones_are_warned_of_whatever_the_answer_says(self) -> None:
+        strange = FRAME.set_axis(["a", "a", '=HYPERLINK("http://x")'])
+        arrived = read(answer_of(strange), csv_of(strange))
+        self.assertEqual(["missing_ids", "wrong_columns"], [warning.code for warning in arrived.warnings])
+        self.assertIn("3 of 3 ids are not live ids, first a;", arrived.notices[0])
+
+    def test_data_that_was_not_handed_out_or_has_another_shape_is_refused(self) -> None:
+        only_live = replace(KNOWN, files=("model", "live_features"))
+        shape = asdict(SHAPE)
+        for data, known, is_right in (
+            ({"live_features": shape, "benchmark_models": {"rows": 1, "columns": 1}}, KNOWN, True),
+            ({"live_features": shape, "benchmark_models": {"rows": 1, "columns": 1}}, only_live, False),
+            ({"live_features": {"rows": 4, "columns": 42}}, KNOWN, False),
+        ):
+            with self.subTest(data=data):
+                self.assertIs(refusal(answer_of(FRAME, data=data), csv_of(FRAME), known) == "", is_right)
+        correlated = {**asdict(prediction_stats(FRAME, None)), "spearman": {"x": 0.5}}
+        self.assertIn("fields", refusal(answer_of(FRAME, predictions=correlated), csv_of(FRAME), only_live))
+
+    def test_data_that_cannot_be_read_is_said_before_the_model_runs_or_of_the_benchmarks(self) -> None:
+        fault = {"fault": {"code": "unreadable_dataset", "message": "x", "hint": "y"}}
+        only_live = replace(KNOWN, files=("model", "live_features"))
+        for known, is_right in ((replace(only_live, has_loaded=False), True), (only_live, False), (KNOWN, True)):
+            self.assertIs(refusal(fault, b"", known) == "", is_right)
+
+    def test_predictions_before_the_live_data_is_known_are_refused(self) -> None:
+        unknown = replace(KNOWN, live=None)
+        self.assertIn("without predictions", refusal(answer_of(FRAME), csv_of(FRAME), unknown))
 
     def test_values_that_no_child_sends_are_refused(self) -> None:
         shape = {"rows": 3, "columns": 42}
@@ -198,38 +267,6 @@ class ForgedAnswerTest(unittest.TestCase):
                 self.assertIn("fields", refusal(answer_of(FRAME, warnings=[fault]), csv_of(FRAME)))
         dataset = {"code": "unreadable_dataset", "message": "x", "hint": "y"}
         self.assertIn("fields", refusal({"failures": [dataset]}, b""))
-
-
-class ForgedCsvTest(unittest.TestCase):
-    def test_csv_that_is_not_one_is_refused(self) -> None:
-        good = csv_of(FRAME)
-        for name, csv in {
-            "nothing": b"",
-            "only the header": b"id,prediction\n",
-            "not text": b"\xff\xfe" + good,
-            "nul": good.replace(b"n1", b"n\0"),
-            "one line less": good[: good.rindex(b"n3")],
-            "one line more": good + b"n4,0.5\n",
-            "hundred lines of header": b"id,prediction\n" * 100 + good,
-            "ragged": good.replace(b"n2,0.5", b"n2,0.5,0.5"),
-            "unclosed quote": good.replace(b"n2", b'"n2'),
-            "huge field": good.replace(b"n2", b"n" * 200_000),
-            "no column": b"id\nn1\nn2\nn3\n",
-        }.items():
-            with self.subTest(name):
-                self.assertTrue(refusal(answer_of(FRAME), csv).startswith("a CSV"))
-
-    def test_prediction_that_is_not_a_number_from_0_to_1_is_refused(self) -> None:
-        for text in ("nan", "inf", "-0.1", "1.0001", "0_1", "١", "", "=1", "0x1", "1e", "True", "0.5 ", "9" * 60):
-            with self.subTest(text):
-                csv = csv_of(FRAME).replace(b"0.25", text.encode())
-                self.assertIn("1 predictions that are not numbers", refusal(answer_of(FRAME), csv))
-
-    def test_numbers_that_are_not_those_of_the_csv_are_refused(self) -> None:
-        for name, value in {"rows": 2, "columns": ["a", "b", "c"]}.items():
-            with self.subTest(name):
-                described = {**vars(prediction_stats(FRAME, None)), name: value}
-                self.assertIn("a CSV", refusal(answer_of(FRAME, predictions=described), csv_of(FRAME)))
 
 
 def paths(value: Any) -> list[tuple[Any, ...]]:

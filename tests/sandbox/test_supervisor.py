@@ -11,7 +11,9 @@ import threading
 import time
 import unittest
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 from unittest import mock
 
 from numerai_predict.sandbox import disk_usage, supervisor, workspace
@@ -22,6 +24,7 @@ from numerai_predict.sandbox.launcher import ExecLauncher
 from numerai_predict.sandbox.outcome import Limits, Outcome, Stop
 from numerai_predict.sandbox.process_tree import ProcessTree
 from numerai_predict.sandbox.supervisor import Supervisor
+from numerai_predict.sandbox.task import ReportTaker, Task
 from tests.harness import ROOT, command_lines
 
 PROLOGUE = f"""
@@ -38,8 +41,24 @@ def launching(program: str) -> ExecLauncher:
     return ExecLauncher([sys.executable, "-c", PROLOGUE + textwrap.dedent(program)])
 
 
-def refuse(name: str) -> Path:
-    raise AssertionError(f"nobody asked for {name}")
+NOTHING = Task()
+REPORTING = Task(reports={"findings": lambda *_: None})
+
+
+def read(payload: BinaryIO | None) -> bytes:
+    """What is in it; it is closed then."""
+    assert payload is not None
+    with payload:
+        return payload.read()
+
+
+def giving(**files: Callable[[], Path]) -> Task:
+    """A task in whose course these files may be asked for."""
+    return Task(files=files)
+
+
+def refuse() -> Path:
+    raise AssertionError("there is no model")
 
 
 class TestRunLimited(unittest.TestCase):
@@ -53,12 +72,13 @@ class TestRunLimited(unittest.TestCase):
     def run_program(self, program: str, limits: Limits | None = None) -> Outcome:
         """Run a Python program that has its `channel`; what it asks for comes from the test's folder."""
         launcher = launching(textwrap.dedent(program))
-        return Supervisor(launcher, limits or Limits(wall_s=60), lambda name: self.folder / name).run()
+        task = Task(phases=("computing", "crashing"), files={"model": lambda: self.folder / "model"})
+        return Supervisor(launcher, limits or Limits(wall_s=60), task).run()
 
     def test_answer_and_payload_arrive(self) -> None:
         outcome = self.run_program("channel.answer({'seen': 7}, b'x' * 3_000_000)")
         self.assertEqual((outcome.status, outcome.stopped, outcome.answer), (0, None, {"seen": 7}))
-        self.assertEqual(outcome.payload, b"x" * 3_000_000)
+        self.assertEqual(read(outcome.payload), b"x" * 3_000_000)
 
     def test_program_gets_the_files_that_it_asks_for(self) -> None:
         (self.folder / "model").write_bytes(b"content")
@@ -69,23 +89,34 @@ class TestRunLimited(unittest.TestCase):
         self.assertEqual(outcome.answer, {"name": "model", "content": "content"})
 
     def test_findings_are_heard_before_the_answer_and_not_part_of_it(self) -> None:
-        heard: list[Message] = []
-        program = launching("channel.report_findings({'found': 1}); channel.answer({})")
-        outcome = Supervisor(program, Limits(wall_s=60), refuse, heard.append).run()
-        self.assertEqual(([{"found": 1}], {}), (heard, outcome.answer))
+        heard: list[tuple[Message, bytes]] = []
+        program = launching("channel.report('findings', {'found': 1}, b'more'); channel.answer({})")
+        outcome = self.run_with_reports(program, lambda content, payload: heard.append((content, read(payload))))
+        self.assertEqual(([({"found": 1}, b"more")], {}), (heard, outcome.answer))
+
+    def run_with_reports(self, program: ExecLauncher, take: ReportTaker) -> Outcome:
+        """Run a program that may report its findings until it begins to run what nobody has to trust."""
+        task = Task(phases=("working", "risking"), reports={"findings": take}, trusted_until="risking")
+        return Supervisor(program, Limits(wall_s=60), task).run()
 
     def test_findings_that_come_twice_are_refused(self) -> None:
         heard: list[Message] = []
-        program = launching("channel.report_findings({}); channel.report_findings({'forged': 1}); channel.answer({})")
-        outcome = Supervisor(program, Limits(wall_s=60), refuse, heard.append).run()
-        self.assertEqual((Stop.HANDOVER, [{}], None), (outcome.stopped, heard, outcome.answer))
+        program = launching("for n in 1, 2: channel.report('findings', {'n': n})\nchannel.answer({})")
+        outcome = self.run_with_reports(program, lambda content, _: heard.append(content))
+        self.assertEqual((Stop.HANDOVER, [{"n": 1}], None), (outcome.stopped, heard, outcome.answer))
+
+    def test_report_of_what_runs_code_that_nobody_trusts_or_under_another_name_is_refused(self) -> None:
+        for said in ("channel.announce('risking'); channel.report('findings', {})", "channel.report('others', {})"):
+            with self.subTest(said):
+                outcome = self.run_with_reports(launching(f"{said}; channel.answer({{}})"), lambda *_: None)
+                self.assertEqual((Stop.HANDOVER, None), (outcome.stopped, outcome.answer))
 
     def test_findings_that_the_listener_refuses_end_the_program(self) -> None:
-        def refuse_all(findings: Message) -> None:
+        def refuse_all(findings: Message, payload: BinaryIO | None) -> None:
             raise ProtocolError("nonsense")
 
-        program = launching("channel.report_findings({}); time.sleep(60)")
-        outcome = Supervisor(program, Limits(wall_s=60), refuse, refuse_all).run()
+        program = launching("channel.report('findings', {}); time.sleep(60)")
+        outcome = self.run_with_reports(program, refuse_all)
         self.assertEqual((Stop.HANDOVER, "nonsense"), (outcome.stopped, outcome.refusal))
 
     def test_answer_without_the_nonce_is_refused(self) -> None:
@@ -100,6 +131,41 @@ class TestRunLimited(unittest.TestCase):
         (self.folder / "model").write_bytes(b"")
         outcome = self.run_program("channel.request('model'); channel.request('model')")
         self.assertEqual((outcome.stopped, outcome.answer), (Stop.HANDOVER, None))
+
+    def test_files_come_by_their_names_in_their_order_and_until_a_phase_or_not_at_all(self) -> None:
+        here = partial(Path, __file__)
+        task = Task(phases=("first", "last"), files={"a": here, "b": here, "c": here}, fed_until="last")
+        ask = "channel.request('{}')".format
+        for said, is_right in (
+            ((ask("a"), ask("c")), True),
+            ((ask("other"),), False),
+            ((ask("b"), ask("a")), False),
+            ((ask("a"), ask("a")), False),
+            ((ask("a"), "channel.announce('last')", ask("b")), False),
+            ((ask("a"), "channel.announce('first')", ask("b")), True),
+        ):
+            with self.subTest(said):
+                program = launching("; ".join((*said, "channel.answer({})")))
+                outcome = Supervisor(program, Limits(wall_s=60), task).run()
+                self.assertIs(outcome.stopped, None if is_right else Stop.HANDOVER)
+                self.assertEqual(outcome.answer, {} if is_right else None)
+
+    def test_phase_that_is_over_or_unknown_does_not_begin(self) -> None:
+        program = launching("for phase in 'acxab': channel.announce(phase)\nos._exit(0)")
+        outcome = Supervisor(program, Limits(wall_s=60), Task(phases=("a", "b", "a", "c", "b"))).run()
+        self.assertEqual(("b", ["starting", "a", "c", "b"]), (outcome.phase, [*outcome.phases]))
+
+    def test_rights_can_be_restored_when_no_process_is_left_and_the_folder_is_still_there(self) -> None:
+        seen: list[bool] = []
+        program = launching("print(os.getpid(), os.getcwd(), flush=True); time.sleep(60)")
+
+        def look() -> None:
+            pid, folder = shown.getvalue().split()
+            seen.extend((Path(f"/proc/{int(pid)}").exists(), Path(os.fsdecode(folder)).exists()))
+
+        shown = io.BytesIO()
+        Supervisor(program, Limits(wall_s=2), Task(when_gone=look), stdout=shown).run()
+        self.assertEqual([False, True], seen)
 
     def test_payload_over_the_limit_is_refused(self) -> None:
         outcome = self.run_program("channel.answer({}, b'x' * 2000)", Limits(wall_s=60, answer_bytes=1000))
@@ -153,12 +219,12 @@ class TestRunLimited(unittest.TestCase):
         self.assert_ends(outcome.answer["child"])
 
     def test_time_in_which_the_program_waits_for_us_does_not_count(self) -> None:
-        def slowly(name: str) -> Path:
+        def slowly() -> Path:
             time.sleep(2)
-            return Path(os.devnull)
+            return Path(__file__)
 
         program = launching("channel.request('model'); channel.answer({})")
-        outcome = Supervisor(program, Limits(wall_s=1.9), slowly).run()
+        outcome = Supervisor(program, Limits(wall_s=1.9), giving(model=slowly)).run()
         self.assertEqual((outcome.stopped, outcome.answer), (None, {}))
         self.assertGreater(outcome.waited_s, 1.9)
         self.assertLess(outcome.wall_s, 1.9)
@@ -173,15 +239,15 @@ class TestRunLimited(unittest.TestCase):
 
     def test_failure_to_provide_ends_the_program_and_is_raised(self) -> None:
         program = launching("channel.request('model'); time.sleep(600)")
-        with self.assertRaisesRegex(AssertionError, "nobody asked for model"):
-            Supervisor(program, Limits(), refuse).run()
+        with self.assertRaisesRegex(AssertionError, "there is no model"):
+            Supervisor(program, Limits(), giving(model=refuse)).run()
 
     def test_output_is_relayed_and_its_end_kept(self) -> None:
         outcome = self.run_program("print('last words', file=sys.stderr); os._exit(0)")
         self.assertIn("last words", outcome.log_tail)
 
     def test_program_that_neither_reads_nor_answers_is_no_success(self) -> None:
-        outcome = Supervisor(ExecLauncher(["true"]), Limits(wall_s=60), refuse).run()
+        outcome = Supervisor(ExecLauncher(["true"]), Limits(wall_s=60), NOTHING).run()
         self.assertEqual((outcome.status, outcome.answer), (0, None))
 
     def test_half_an_answer_is_refused(self) -> None:
@@ -194,38 +260,44 @@ class TestRunLimited(unittest.TestCase):
     def test_thread_that_provides_is_there_before_the_program_begins(self) -> None:
         provider = []
 
-        def provide(_: str) -> Path:
+        def provide() -> Path:
             provider.append(str(threading.get_native_id()))
-            return Path(os.devnull)
+            return Path(__file__)
 
         program = """
 runtime = channel.terms()[0]["runtime"]
 print(*os.listdir(f"/proc/{runtime}/task"), flush=True)
 channel.request("model")
 """
-        outcome = Supervisor(launching(program), Limits(wall_s=60), provide).run()
+        outcome = Supervisor(launching(program), Limits(wall_s=60), giving(model=provide)).run()
         self.assertEqual(len(provider), 1)
         self.assertIn(provider[0], outcome.log_tail.split())
 
-    def test_memory_of_the_first_file_on_a_tmpfs_is_not_the_programs(self) -> None:
+    def test_memory_of_files_on_a_tmpfs_that_come_before_untrusted_code_is_not_the_programs(self) -> None:
         group = MemoryGroup(self.folder, 2)
         (self.folder / "cgroup.procs").write_text(f"{os.getpid()}\n")
         held = self.folder / "memory.stat"
         held.write_text("anon 1000000000\nshmem 0\n")
 
-        def provide(name: str) -> Path:
+        def provide(bytes_held: int) -> Path:
             time.sleep(0.1)  # The runtime listens again, and hears of the file before it looks at the memory.
-            held.write_text(f"anon 1000000000\nshmem {700_000_000 if name == 'model' else 1_400_000_000}\n")
-            if name == "model":
-                time.sleep(0.2)
-            return Path(os.devnull)
+            held.write_text(f"anon 1000000000\nshmem {bytes_held}\n")
+            time.sleep(0.2)
+            return Path(__file__)
 
-        for needs, stopped in (("model",), None), (("model", "live_features"), Stop.MEMORY):
-            program = f"for need in {needs}: channel.request(need)\ntime.sleep(0.5)\nchannel.answer({{}})"
-            with self.subTest(needs), mock.patch.object(MemoryGroup, "ours", return_value=group):
+        task = Task(
+            phases=("risking",),
+            files={"model": partial(provide, 700_000_000), "data": partial(provide, 1_400_000_000)},
+            trusted_until="risking",
+        )
+        for between, stopped in (("", None), ("channel.announce('risking')", Stop.MEMORY)):
+            program = (
+                f"channel.request('model')\n{between}\nchannel.request('data')\ntime.sleep(0.5)\nchannel.answer({{}})"
+            )
+            with self.subTest(between), mock.patch.object(MemoryGroup, "ours", return_value=group):
                 held.write_text("anon 1000000000\nshmem 0\n")
                 limits = Limits(wall_s=60, memory_bytes=500_000_000)
-                outcome = Supervisor(launching(program), limits, provide).run()
+                outcome = Supervisor(launching(program), limits, task).run()
                 self.assertIs(outcome.stopped, stopped)
 
     def test_program_has_a_folder_of_its_own_that_goes_with_it(self) -> None:
@@ -303,7 +375,7 @@ channel.request("model")
         ):
             with self.subTest(stop):
                 outcome = self.run_program(f"channel.answer({{}}, b'payload')\n{misdeed}\ntime.sleep(60)", limits)
-                self.assertEqual((stop, None, b""), (outcome.stopped, outcome.answer, outcome.payload))
+                self.assertEqual((stop, None, None), (outcome.stopped, outcome.answer, outcome.payload))
 
     def test_program_whose_time_is_over_after_its_answer_has_answered(self) -> None:
         program = "channel.answer({'seen': 7})\ntime.sleep(1)"
@@ -324,7 +396,7 @@ channel.request("model")
 
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         self.addCleanup(signal.signal, signal.SIGINT, before)
-        limited = Supervisor(launching("channel.answer({})"), Limits(wall_s=60), refuse)
+        limited = Supervisor(launching("channel.answer({})"), Limits(wall_s=60), NOTHING)
         with (
             mock.patch.object(workspace, "remove_tree", remove_for_ever),
             mock.patch.object(supervisor, "HASTE_SECONDS", 0.2),
@@ -338,7 +410,7 @@ channel.request("model")
     def test_output_beyond_the_limit_is_dropped_and_its_end_kept(self) -> None:
         shown = io.BytesIO()
         program = launching("print('x' * 999_990 + 'the end'); os._exit(0)")
-        outcome = Supervisor(program, Limits(log_bytes=1000), refuse, stdout=shown).run()
+        outcome = Supervisor(program, Limits(log_bytes=1000), NOTHING, stdout=shown).run()
         self.assertEqual(shown.getvalue(), b"x" * 1000)
         self.assertEqual(outcome.dropped_log_bytes, 999_998 - 1000)
         self.assertTrue(outcome.log_tail.endswith("the end\n"))
@@ -368,9 +440,9 @@ channel.request("model")
         runner = f"""
 import signal, sys
 sys.path.insert(0, {str(ROOT)!r})
-from numerai_predict.sandbox import ExecLauncher, Limits, Supervisor
+from numerai_predict.sandbox import ExecLauncher, Limits, Supervisor, Task
 signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background jobs ignore it.
-Supervisor(ExecLauncher([sys.executable, "-c", {program!r}]), Limits(), None).run()
+Supervisor(ExecLauncher([sys.executable, "-c", {program!r}]), Limits(), Task()).run()
 """
         environment = dict(os.environ, TMPDIR=str(self.folder))
         argv = [sys.executable, "-c", runner]
@@ -392,8 +464,8 @@ Supervisor(ExecLauncher([sys.executable, "-c", {program!r}]), Limits(), None).ru
         runner = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from numerai_predict.sandbox import ExecLauncher, Limits, Supervisor
-Supervisor(ExecLauncher([sys.executable, "-c", {program!r}]), Limits(), None, stdout=sys.stdout.buffer).run()
+from numerai_predict.sandbox import ExecLauncher, Limits, Supervisor, Task
+Supervisor(ExecLauncher([sys.executable, "-c", {program!r}]), Limits(), Task(), stdout=sys.stdout.buffer).run()
 """
         environment = dict(os.environ, TMPDIR=str(self.folder))
         argv = [sys.executable, "-c", runner]
@@ -408,7 +480,7 @@ Supervisor(ExecLauncher([sys.executable, "-c", {program!r}]), Limits(), None, st
             if os.fork() == 0:
                 os.setsid()
                 os.execvp("sleep", ["sleep", "98765.125"])
-            channel.report_findings({})
+            channel.report('findings', {})
             time.sleep(600)
         """)
         failures = {
@@ -419,19 +491,19 @@ Supervisor(ExecLauncher([sys.executable, "-c", {program!r}]), Limits(), None, st
         for when, failure in failures.items():
             folder = mock.patch("tempfile.tempdir", str(self.folder))
             with self.subTest(when), failure, folder, self.assertRaises(RuntimeError):
-                Supervisor(program, Limits(wall_s=2), refuse).run()
+                Supervisor(program, Limits(wall_s=2), REPORTING).run()
             self.assertEqual([], list(self.folder.iterdir()))
             self.assertNotIn(["sleep", "98765.125"], command_lines())
 
     def test_failure_to_provide_while_the_program_is_stopped_leaves_nothing(self) -> None:
-        def provide(name: str) -> Path:
+        def provide() -> Path:
             time.sleep(1.5)
-            raise OSError(name)
+            raise OSError
 
         program = launching("channel.request('model')")
         began = time.monotonic()
         with mock.patch("tempfile.tempdir", str(self.folder)), self.assertRaises(OSError):
-            Supervisor(program, Limits(wall_s=60), provide).run()
+            Supervisor(program, Limits(wall_s=60), giving(model=provide)).run()
         self.assertLess(time.monotonic() - began, 10)
         self.assertEqual([], list(self.folder.iterdir()))
 

@@ -3,11 +3,13 @@
 import base64
 import contextlib
 import email
+import io
 import json
 import tempfile
 import unittest
 from email.message import Message
 from pathlib import Path
+from typing import Any, BinaryIO
 from unittest import mock
 
 import requests
@@ -28,6 +30,11 @@ def parts_of(request: Request) -> list[Message]:
     parts = email.message_from_bytes(head + request.body).get_payload()
     assert isinstance(parts, list)
     return [part for part in parts if isinstance(part, Message)]
+
+
+def text_of(part: Message) -> str:
+    payload: Any = part.get_payload(decode=True)
+    return str(payload.decode())
 
 
 class PostTestCase(unittest.TestCase):
@@ -117,7 +124,9 @@ class UploadPredictionsTest(PostTestCase):
         self.sleep = pauses.start()
         self.addCleanup(pauses.stop)
 
-    def upload(self, *answers: Answer, csv: Path | bytes | str = CSV, fields: dict[str, str] = FIELDS) -> None:
+    def upload(
+        self, *answers: Answer, csv: BinaryIO | Path | bytes | str = CSV, fields: dict[str, str] = FIELDS
+    ) -> None:
         url = self.server.queue("/bucket", *answers)
         upload.upload_predictions(csv, f"{url}?X-Amz-Signature={SECRET}", fields, "live_predictions-1.csv")
 
@@ -141,6 +150,20 @@ class UploadPredictionsTest(PostTestCase):
             self.upload(Answer(500), slow, Answer(408), Answer(204))
         self.assertEqual([CSV in request.body for request in self.server.requests], [True] * 4)
         self.assertEqual(self.sleep.call_count, 3)
+
+    def test_large_file_is_sent_in_parts_and_whole_in_every_try(self) -> None:
+        csv = io.BytesIO(CSV * (1 + upload.MAX_HELD_BYTES // len(CSV)))
+        self.server.queue("/elsewhere", Answer(204))
+        with self.assertLogs("numerai_predict.transfer"):
+            self.upload(Answer(500), Answer(307, headers={"Location": "/elsewhere"}), csv=csv)
+        self.assertEqual(3, len(self.server.requests))
+        for request in self.server.requests:
+            self.assertEqual(int(request.headers["Content-Length"]), len(request.body))
+            self.assertNotIn("Transfer-Encoding", request.headers)
+            *fields, file = parts_of(request)
+            self.assertEqual([text_of(part) for part in fields], [*FIELDS.values()])
+            self.assertIn(b"\r\nContent-Type: text/csv\r\n\r\n" + csv.getvalue() + b"\r\n--", request.body)
+            self.assertEqual(file.get_filename(), "live_predictions-1.csv")
 
     def test_refusal_is_a_fault_that_says_when_the_form_expired(self) -> None:
         policy = base64.b64encode(json.dumps({"expiration": "2020-01-01T00:00:00Z"}).encode()).decode()
