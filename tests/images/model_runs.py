@@ -54,9 +54,10 @@ class Run:
 
 @functools.cache
 def models_of(*names: str) -> Path:
-    """A folder with the pickles of these broken models, for all tests of the module that asks for it first."""
+    """A folder with the pickles of these broken models, which all tests of a module share."""
     folder = open_folder()
     unittest.addModuleCleanup(remove, folder)
+    unittest.addModuleCleanup(models_of.cache_clear)
     write_models(names, folder)
     return folder
 
