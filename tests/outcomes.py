@@ -365,3 +365,9 @@ CONTAINED: dict[str, Fault | Delivered] = {
     "eats_memory_in_sockets": Fault(Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB", flags=LITTLE_MEMORY),
     "eats_memory_in_a_memory_file": Fault(Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB", flags=LITTLE_MEMORY),
 }
+
+# What needs the terminal of `docker run -it`: tried on one in the images alone, as root and as an ordinary user.
+TERMINAL: dict[str, Fault | Delivered] = {
+    "reaches_for_the_terminal": Delivered(),
+    "commands_the_terminal": Fault(Code.MODEL_RAISED, r"Raised"),
+}

@@ -15,6 +15,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent.parent
 TESTS = ROOT / "tests"
 VERSION = os.environ["VERSION"]
+# The image of which everything is tested; of the others what may differ from Python to Python.
+MOST_TESTED = "3.11"
 IMAGE = os.environ["IMAGE"]
 DOCKER = os.environ.get("DOCKER", "docker")
 
