@@ -291,7 +291,6 @@ CONFINED: dict[str, Fault | Delivered] = {
     "leaves_traps_in_its_folder": Delivered(),
     "takes_the_rights_of_folders": Delivered(),
     "removes_the_working_directory": Delivered(),
-    "opens_a_terminal": Delivered(),
     "prints_by_name": Delivered(r"(?s)logged to /dev/stderr.*logged to /proc/self/fd/2.*logged to /dev/fd/2.*\nechoed"),
     # Memory
     "eats_memory": Fault(Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB .* predicting", flags=LITTLE_MEMORY),
