@@ -74,7 +74,6 @@ FAULTS = {
     "returns_predictions_in_the_index": Fault(
         Code.PREDICTIONS_NOT_NUMBERS, r"650 of 650 values of the index level 'prediction' are not .*'=1\+1'", r"column"
     ),
-    "returns_control_characters_in_ids": Fault(Code.BAD_HANDOVER, r"control character U\+001B in an id"),
     "returns_a_huge_csv": Fault(Code.BAD_HANDOVER, r"\d [kMG]i?B|\d bytes"),
     # How it ends
     "exits_with_text": Fault(Code.MODEL_EXITED, r"no data today"),
@@ -101,17 +100,6 @@ FAULTS = {
     # What it does to its process
     "disables_logging": Fault(Code.MODEL_RAISED, r"nobody hears this"),
     "patches_pandas": Fault(Code.BAD_HANDOVER, r"cannot be checked: that raised TypeError"),
-    # What it says in the runtime's name
-    "asks_for_what_is_not_there": Fault(Code.BAD_HANDOVER, r"while predicting: it sent an unexpected message"),
-    "returns_to_an_earlier_phase": Fault(Code.MODEL_RAISED, r"RuntimeError: no regime .*returns_to_an_earlier"),
-    "raises_a_fault_of_the_runtime": Fault(Code.MODEL_RAISED, r"raised Fault: The 650 rows are cut off"),
-    "claims_data_that_it_was_not_given": Fault(Code.BAD_HANDOVER, r"fields"),
-    "claims_that_benchmarks_are_unreadable": Fault(
-        Code.BAD_HANDOVER, r"which can be read: They are cut off", log=r"Reading the benchmark models without the model"
-    ),
-    "forges_more_lines_of_a_header": Fault(Code.BAD_HANDOVER, r"not numbers from 0 to 1, 1 among"),
-    "forges_too_many_rows": Fault(Code.BAD_HANDOVER, r"more than 1,300 predictions for 650 live rows"),
-    "forges_statistics": Fault(Code.BAD_HANDOVER, r"fields"),
     # What it needs
     "asks_for_missing_columns": Fault(Code.MISSING_COLUMNS, r"feature_a.*feature_b", r"--dataset"),
     "asks_for_only_missing_columns": Fault(Code.MISSING_COLUMNS, r"feature_a.*feature_b"),
@@ -357,6 +345,18 @@ CONFINED: dict[str, Fault | Delivered] = {
     "forges_missing_values": Fault(Code.BAD_HANDOVER, r"."),
     "forges_values_out_of_range": Fault(Code.BAD_HANDOVER, r"."),
     "forges_no_rows": Fault(Code.BAD_HANDOVER, r"."),
+    "returns_control_characters_in_ids": Fault(Code.BAD_HANDOVER, r"control character U\+001B in an id"),
+    # What it says in the runtime's name
+    "asks_for_what_is_not_there": Fault(Code.BAD_HANDOVER, r"while predicting: it sent an unexpected message"),
+    "returns_to_an_earlier_phase": Fault(Code.MODEL_RAISED, r"RuntimeError: no regime .*returns_to_an_earlier"),
+    "raises_a_fault_of_the_runtime": Fault(Code.MODEL_RAISED, r"raised Fault: The 650 rows are cut off"),
+    "claims_data_that_it_was_not_given": Fault(Code.BAD_HANDOVER, r"fields"),
+    "claims_that_benchmarks_are_unreadable": Fault(
+        Code.BAD_HANDOVER, r"which can be read: They are cut off", log=r"Reading the benchmark models without the model"
+    ),
+    "forges_more_lines_of_a_header": Fault(Code.BAD_HANDOVER, r"not numbers from 0 to 1, 1 among"),
+    "forges_too_many_rows": Fault(Code.BAD_HANDOVER, r"more than 1,300 predictions for 650 live rows"),
+    "forges_statistics": Fault(Code.BAD_HANDOVER, r"fields"),
 }
 
 # What only the figures of a container show, of memory that belongs to no process: caught in the images alone.

@@ -4,8 +4,8 @@ live id exactly once, one column `prediction` under an index `id`, a standard de
 
 from numerai_predict.child import Problem
 from numerai_predict.faults import Code
-from numerai_predict.runner.attendance import Attendance
 from numerai_predict.runner.csv_form import Predictions
+from numerai_predict.runner.id_counts import IdCounts
 
 # np.isclose's default, with which numerai_tools.submissions.validate_values decides whether a deviation is zero.
 ZERO_DEVIATION = 1e-8
@@ -14,20 +14,20 @@ SHOWN_COLUMNS = 8
 
 def check_acceptance(predictions: Predictions) -> list[Problem]:
     """Everything for which the platform would not accept the predictions."""
-    attendance = predictions.attendance
+    ids = predictions.ids
     # An index of several levels holds no ids: none of them can be called missing.
-    of_ids = [] if predictions.levels > 1 else [_check_missing_ids(attendance), _check_duplicate_ids(attendance)]
+    of_ids = [] if predictions.levels > 1 else [_check_missing_ids(ids), _check_duplicate_ids(ids)]
     problems = [*of_ids, _check_columns(predictions), _check_deviation(predictions)]
     return [problem for problem in problems if problem is not None]
 
 
 def notices_of_ids(predictions: Predictions) -> list[str]:
     """What the platform accepts, but the user should know."""
-    attendance = predictions.attendance
-    if not attendance.unknown:
+    ids = predictions.ids
+    if not ids.unknown:
         return []
-    first = attendance.first_unknown or "nan"
-    unknown = f"{attendance.unknown:,} of {attendance.rows:,} ids are not live ids, first {first}"
+    first = ids.first_unknown or "nan"
+    unknown = f"{ids.unknown:,} of {ids.rows:,} ids are not live ids, first {first}"
     return [f"{unknown}; the platform drops them."]
 
 
@@ -35,27 +35,26 @@ def _problem(code: Code, message: str, hint: str | None = None) -> Problem:
     return Problem(code.label, message, hint or code.hint)
 
 
-def _check_missing_ids(attendance: Attendance) -> Problem | None:
-    missing = attendance.missing
+def _check_missing_ids(ids: IdCounts) -> Problem | None:
+    missing = ids.missing
     if missing:
         return _problem(
             Code.MISSING_IDS,
-            f"{len(missing):,} of {attendance.live_rows:,} live ids have no prediction, first {missing[0]}; "
-            f"the index of the predictions begins with {attendance.first or 'nan'}.",
+            f"{len(missing):,} of {ids.live_rows:,} live ids have no prediction, first {missing[0]}; "
+            f"the index of the predictions begins with {ids.first or 'nan'}.",
         )
-    if attendance.unnamed:
-        unnamed, rows = attendance.unnamed, attendance.rows
+    if ids.unnamed:
+        unnamed, rows = ids.unnamed, ids.rows
         return _problem(Code.MISSING_IDS, f"{unnamed:,} of {rows:,} rows have no id (NaN in the index).")
     return None
 
 
-def _check_duplicate_ids(attendance: Attendance) -> Problem | None:
-    if not attendance.repeated:
+def _check_duplicate_ids(ids: IdCounts) -> Problem | None:
+    if not ids.repeated:
         return None
     return _problem(
         Code.DUPLICATE_IDS,
-        f"{attendance.repeated:,} live ids occur more than once among {attendance.of_round:,} rows, "
-        f"first {attendance.first_repeated}.",
+        f"{ids.repeated:,} live ids occur more than once among {ids.of_round:,} rows, first {ids.first_repeated}.",
     )
 
 

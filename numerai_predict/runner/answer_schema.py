@@ -10,8 +10,8 @@ from numerai_predict.child import Answer, PredictionStats, Shape
 from numerai_predict.faults import Blame, Code
 from numerai_predict.inspection import Findings
 from numerai_predict.runner.acceptance import check_acceptance, notices_of_ids
-from numerai_predict.runner.attendance import Attendance
 from numerai_predict.runner.csv_form import read_csv
+from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.sandbox import Message, ProtocolError
 
@@ -114,7 +114,7 @@ def _are_correlations(claimed: PredictionStats, known: Known) -> bool:
 
 def _with_predictions(answer: Answer, claimed: PredictionStats, csv: BinaryIO, live: LiveIds) -> Answer:
     """The answer with what its CSV shows instead of what it claims, which must agree."""
-    found = read_csv(csv, claimed.columns, Attendance(live))
+    found = read_csv(csv, claimed.columns, IdCounts(live))
     stats = PredictionStats(
         rows=len(found.values),
         columns=claimed.columns,

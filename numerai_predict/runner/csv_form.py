@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import BinaryIO
 
-from numerai_predict.runner.attendance import Attendance
+from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.sandbox import ProtocolError
 
 COLUMN = "prediction"
@@ -38,7 +38,7 @@ class Predictions:
 
     header: list[str]
     levels: int
-    attendance: Attendance
+    ids: IdCounts
     values: "array[float]" = field(default_factory=lambda: array("d"))
 
     @cached_property
@@ -63,8 +63,8 @@ class Predictions:
         return counts
 
 
-def read_csv(file: BinaryIO, columns: Sequence[str], attendance: Attendance) -> Predictions:
-    """The predictions in a CSV of these columns, below one line of names; what they hold of ids goes to `attendance`.
+def read_csv(file: BinaryIO, columns: Sequence[str], ids: IdCounts) -> Predictions:
+    """The predictions in a CSV of these columns, below one line of names; what they hold of ids goes to `ids`.
 
     Raises ProtocolError, whose text completes "it sent …", unless the first column, and every other that is called
     `prediction`, holds numbers from 0 to 1, no id and no name commands a terminal, and there are not too many rows.
@@ -72,7 +72,7 @@ def read_csv(file: BinaryIO, columns: Sequence[str], attendance: Attendance) -> 
     lines = _Lines(file)
     records = csv.reader(lines, strict=True)
     try:
-        found = Predictions(header := next(records, []), len(header) - len(columns), attendance)
+        found = Predictions(header := next(records, []), len(header) - len(columns), ids)
         _check_header(found, columns)
         places = {found.levels, *(place for place, name in enumerate(header) if name == COLUMN)}
         for batch in _batches(records, lines):
@@ -127,9 +127,9 @@ def _take(found: Predictions, batch: list[list[str]], places: Sequence[int]) -> 
     width, levels = len(found.header), found.levels
     for other in {len(record) for record in batch} - {width}:
         raise ProtocolError(f"a CSV whose lines have {width} and {other} fields")
-    most = found.attendance.live_rows * MOST_ROWS_PER_LIVE_ROW
+    most = found.ids.live_rows * MOST_ROWS_PER_LIVE_ROW
     if len(found.values) + len(batch) > most:
-        raise ProtocolError(f"a CSV of more than {most:,} predictions for {found.attendance.live_rows:,} live rows")
+        raise ProtocolError(f"a CSV of more than {most:,} predictions for {found.ids.live_rows:,} live rows")
     for place in places:
         values = _numbers([record[place] for record in batch])
         if place == levels:
@@ -137,7 +137,7 @@ def _take(found: Predictions, batch: list[list[str]], places: Sequence[int]) -> 
     if levels == 1:
         ids = [record[0] for record in batch]
         _check_text("".join(ids), "an id")
-        found.attendance.take(ids)
+        found.ids.take(ids)
     else:
         _check_text("".join(text for record in batch for text in record[:levels]), "an id")
 

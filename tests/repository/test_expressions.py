@@ -26,8 +26,8 @@ from numerai_predict.excerpt import MOST, excerpt
 from numerai_predict.inspection import before_loading, compatibility, fingerprints, look
 from numerai_predict.inspection.stub_unpickler import trace
 from numerai_predict.redaction import hide_queries
-from numerai_predict.runner.attendance import Attendance
 from numerai_predict.runner.csv_form import read_csv
+from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.sandbox import ProtocolError, hide_parent, landlock
 from numerai_predict.transfer import http, s3
@@ -146,7 +146,7 @@ def numbered(text: str) -> None:
     for line in (f'i,"{text}"', f'"{text}",0.5'):
         with contextlib.suppress(ProtocolError):
             csv = io.BytesIO(f"id,prediction\n{line}\n".encode())
-            read_csv(csv, ["prediction"], Attendance(LiveIds(Shape(1, 1), b"i\n")))
+            read_csv(csv, ["prediction"], IdCounts(LiveIds(Shape(1, 1), b"i\n")))
 
 
 def refused(parse: Callable[[str], object]) -> Callable[[str], object]:

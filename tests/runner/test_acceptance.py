@@ -16,8 +16,8 @@ from numerai_predict.child.checks import check_values, prediction_stats
 from numerai_predict.child.load import index_as_csv
 from numerai_predict.faults import Code
 from numerai_predict.runner.acceptance import check_acceptance, notices_of_ids
-from numerai_predict.runner.attendance import Attendance
 from numerai_predict.runner.csv_form import Predictions, read_csv
+from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.runner.live_ids import LiveIds
 from tests.child.test_checks import IDS, VALUES, codes, frame
 
@@ -25,8 +25,8 @@ from tests.child.test_checks import IDS, VALUES, codes, frame
 def read(returned: pd.DataFrame, live: pd.Index = IDS) -> Predictions:
     """The predictions as the parent has them."""
     csv: str = returned.to_csv()
-    attendance = Attendance(LiveIds(Shape(len(live), 42), index_as_csv(live)))
-    return read_csv(io.BytesIO(csv.encode()), prediction_stats(returned, None).columns, attendance)
+    ids = IdCounts(LiveIds(Shape(len(live), 42), index_as_csv(live)))
+    return read_csv(io.BytesIO(csv.encode()), prediction_stats(returned, None).columns, ids)
 
 
 def accepted(returned: pd.DataFrame, live: pd.Index = IDS) -> list[Problem]:
@@ -128,7 +128,7 @@ class CheckAcceptanceTest(unittest.TestCase):
             with self.subTest(name):
                 found = [code for code in codes(accepted(frame(index=live), live)) if name != "quoted"]
                 self.assertEqual(found, [])
-                self.assertEqual(read(frame(index=live), live).attendance.unknown, 0)
+                self.assertEqual(read(frame(index=live), live).ids.unknown, 0)
 
 
 class NoticesTest(unittest.TestCase):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from numerai_predict.child import Shape
-from numerai_predict.runner.attendance import Attendance
 from numerai_predict.runner.csv_form import MAX_RECORD_BYTES, Predictions, read_csv
+from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.sandbox import ProtocolError
 
@@ -33,12 +33,12 @@ class Endless(io.RawIOBase):
         return next(self.lines)[:size]
 
 
-def attendance(rows: int = 3) -> Attendance:
-    return Attendance(LiveIds(Shape(rows, 42), "".join(f"n{row + 1}\n" for row in range(rows)).encode()))
+def ids(rows: int = 3) -> IdCounts:
+    return IdCounts(LiveIds(Shape(rows, 42), "".join(f"n{row + 1}\n" for row in range(rows)).encode()))
 
 
 def found(csv: bytes, *columns: str, rows: int = 3) -> Predictions:
-    return read_csv(io.BytesIO(csv), columns or ("prediction",), attendance(rows))
+    return read_csv(io.BytesIO(csv), columns or ("prediction",), ids(rows))
 
 
 class GoodCsvTest(unittest.TestCase):
@@ -100,7 +100,7 @@ class ForgedCsvTest(unittest.TestCase):
             with self.subTest(columns):
                 self.refuse(GOOD, *columns, says="names of the columns")
         with self.assertRaisesRegex(ProtocolError, "names of the columns"):
-            read_csv(io.BytesIO(GOOD), (), attendance())
+            read_csv(io.BytesIO(GOOD), (), ids())
 
     def test_prediction_that_is_not_a_number_from_0_to_1_is_refused(self) -> None:
         for text in (
@@ -140,7 +140,7 @@ class ForgedCsvTest(unittest.TestCase):
             with self.subTest(line[:9]):
                 endless = Endless(line)
                 with self.assertRaises(ProtocolError):
-                    read_csv(endless, ["prediction"], attendance())  # type: ignore[arg-type]
+                    read_csv(endless, ["prediction"], ids())  # type: ignore[arg-type]
                 self.assertLess(endless.read_lines, 300_000)
 
     def test_records_are_no_longer_than_a_million_bytes(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from numerai_predict.runner.live_ids import LiveIds
 
 
-class Attendance:
+class IdCounts:
     """How often each live id occurs, and what occurs besides; needs memory for the live ids only."""
 
     def __init__(self, live: LiveIds) -> None:
