@@ -1,10 +1,13 @@
 """The model's process, and what it answers."""
 
 from numerai_predict.child.answer import Answer, PredictionStats, Problem, RaisedException, Shape
-from numerai_predict.child.phases import (
+from numerai_predict.child.names import (
+    BENCHMARK_MODELS,
     CHECKING,
+    DATA,
     INSPECT_PHASES,
     INSPECTING,
+    LIVE_FEATURES,
     LOADING,
     PREDICT_PHASES,
     PREDICTING,
@@ -13,9 +16,12 @@ from numerai_predict.child.phases import (
 )
 
 __all__ = [
+    "BENCHMARK_MODELS",
     "CHECKING",
+    "DATA",
     "INSPECTING",
     "INSPECT_PHASES",
+    "LIVE_FEATURES",
     "LOADING",
     "PREDICTING",
     "PREDICT_PHASES",

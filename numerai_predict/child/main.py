@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 from numerai_predict.child.answer import Problem, Shape
 from numerai_predict.child.exceptions import describe_exception
 from numerai_predict.child.load import index_as_csv, load_model, read_data
-from numerai_predict.child.phases import CHECKING, IMPORTING, INSPECTING, LOADING, PREDICTING, READING
+from numerai_predict.child.names import (
+    BENCHMARK_MODELS,
+    CHECKING,
+    IMPORTING,
+    INSPECTING,
+    LIVE_FEATURES,
+    LOADING,
+    PREDICTING,
+    READING,
+)
 from numerai_predict.faults import Fault
 from numerai_predict.inspection import Findings, before_loading, inspect_pickle
 from numerai_predict.own_files import is_ours
@@ -84,15 +93,15 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
         if fault := certain_to_fail(channel, file, reply["name"]):
             raise fault
         # While all that has run is ours: what the parent learns of the live features now, no model can have forged.
-        inputs = [receive(channel, "live_features", answer)]
+        inputs = [receive(channel, LIVE_FEATURES, answer)]
         live_ids = inputs[0].index
-        channel.report("live_features", answer["data"]["live_features"], index_as_csv(live_ids))
+        channel.report(LIVE_FEATURES, answer["data"][LIVE_FEATURES], index_as_csv(live_ids))
         channel.announce(LOADING)
         model = load_model(file, reply["name"])
     answer["parameters"] = count_arguments(model)
     answer["optional_second"] = optional_second_argument(model)
     if answer["parameters"] == 2:
-        inputs.append(receive(channel, "benchmark_models", answer))
+        inputs.append(receive(channel, BENCHMARK_MODELS, answer))
     benchmarks = inputs[1].copy() if len(inputs) == 2 else None
 
     channel.announce(PREDICTING)
@@ -113,7 +122,7 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
 def read_benchmarks(channel: ChildChannel, answer: Message) -> bytes:
     """Try to read the benchmark models, in a process that is given no model."""
     channel.announce(IMPORTING)
-    receive(channel, "benchmark_models", answer)
+    receive(channel, BENCHMARK_MODELS, answer)
     return b""
 
 

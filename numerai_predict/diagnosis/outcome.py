@@ -3,7 +3,7 @@
 import signal
 from dataclasses import replace
 
-from numerai_predict.child import LOADING, READING, Answer, Problem
+from numerai_predict.child import BENCHMARK_MODELS, DATA, LIVE_FEATURES, LOADING, READING, Answer, Problem
 from numerai_predict.diagnosis.crash import crash_site, without_our_frames
 from numerai_predict.diagnosis.exceptions import fault_of_exception, perhaps_another_python
 from numerai_predict.faults import Code, Fault
@@ -11,8 +11,6 @@ from numerai_predict.inspection import PickleFacts
 from numerai_predict.platform_limits import TIME_LIMIT_S
 from numerai_predict.sandbox import LINE_LOST, Outcome, Stop
 
-LIVE, BENCHMARKS = "live_features", "benchmark_models"
-DATA = {LIVE: "live features", BENCHMARKS: "benchmark models"}
 UNREADABLE = Code.UNREADABLE_DATASET.label
 
 
@@ -23,7 +21,7 @@ def diagnose(outcome: Outcome, answer: Answer | None, facts: PickleFacts | None,
     the outcome, None if there is none. Without `facts` the model was never handed over. With `strict`, the platform's
     acceptance rules count too.
     """
-    if not has_loaded(outcome) and LIVE in outcome.files and (fault := fault_of_reading(outcome, answer)):
+    if not has_loaded(outcome) and LIVE_FEATURES in outcome.files and (fault := fault_of_reading(outcome, answer)):
         return fault
     if fault := _stopped(outcome):
         return fault
@@ -47,7 +45,7 @@ def has_loaded(outcome: Outcome) -> bool:
 
 def is_perhaps_of_benchmarks(outcome: Outcome, answer: Answer | None) -> bool:
     """Whether the benchmark models, which are read when the model is loaded already, may be why there is no answer."""
-    if not has_loaded(outcome) or BENCHMARKS not in outcome.files:
+    if not has_loaded(outcome) or BENCHMARK_MODELS not in outcome.files:
         return False
     is_claimed = answer is not None and answer.fault is not None and answer.fault.code == UNREADABLE
     return is_claimed or (outcome.phase == READING and answer is None)

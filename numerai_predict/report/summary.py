@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
+from numerai_predict.child import DATA
 from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S
 from numerai_predict.report.run_report import RunReport
 from numerai_predict.report.sections import (
@@ -22,7 +23,6 @@ from numerai_predict.visible import visible, visible_lines
 
 BAR_WIDTH = 40
 HERE = '"$PWD"'
-DATA_LABELS = {"live_features": "live features", "benchmark_models": "benchmark models"}
 ARGUMENTS = {1: ", takes the live features", 2: ", takes live features and benchmark models"}
 
 
@@ -134,7 +134,7 @@ def _model_lines(model: ModelSection) -> list[str]:
 
 def _data_lines(report: RunReport) -> list[str]:
     lines = []
-    for name, label in DATA_LABELS.items():
+    for name, label in DATA.items():
         if data := report.data.get(name):
             shape = f": {data.shape.rows:,} rows, {data.shape.columns:,} columns" if data.shape else ""
             lines.append(_row(label, f"{data.source}{shape}"))

@@ -6,7 +6,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, BinaryIO, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from numerai_predict.child import Answer, PredictionStats, Shape
+from numerai_predict.child import BENCHMARK_MODELS, DATA, LIVE_FEATURES, Answer, PredictionStats, Shape
 from numerai_predict.faults import Blame, Code
 from numerai_predict.inspection import Findings
 from numerai_predict.runner.acceptance import check_acceptance, notices_of_ids
@@ -21,8 +21,6 @@ MAX_TEXT = 200_000
 MAX_ENTRIES = 1_000
 # Floats are exact up to here. No honest number comes near, and a larger one could break what prints it.
 MAX_NUMBER = 1 << 53
-LIVE, BENCHMARKS = "live_features", "benchmark_models"
-DATA = {LIVE, BENCHMARKS}
 # A model must not get to call its failure ours: it would be tried again.
 CODES_OF_MODELS = {code.label for code in Code if code.blame is Blame.MODEL}
 # A CSV has the shortest text of a number of its type: of a 16-bit float, three digits.
@@ -93,12 +91,12 @@ def build(kind: type[T], value: Any) -> T:
 def _is_plausible(answer: Answer, known: Known) -> bool:
     """Whether the values are those that the model's process has, as far as their types leave that open."""
     # What cannot be read of the data is said while no model runs, or of what is only read when one does.
-    can_be_unreadable = BENCHMARKS in known.files or not known.has_loaded
+    can_be_unreadable = BENCHMARK_MODELS in known.files or not known.has_loaded
     data = {code.label for code in (Code.UNREADABLE_DATASET,) if can_be_unreadable}
-    live = answer.data.get(LIVE)
+    live = answer.data.get(LIVE_FEATURES)
     return (
         answer.parameters in (None, 1, 2)
-        and answer.data.keys() <= DATA.intersection(known.files)
+        and answer.data.keys() <= DATA.keys() & set(known.files)
         and (live is None or known.live is None or live == known.live.shape)
         and _all_of_models(problem.code for problem in [*answer.failures, *answer.warnings])
         and (answer.fault is None or answer.fault.code in CODES_OF_MODELS | data)
@@ -107,7 +105,7 @@ def _is_plausible(answer: Answer, known: Known) -> bool:
 
 
 def _are_correlations(claimed: PredictionStats, known: Known) -> bool:
-    if claimed.spearman and BENCHMARKS not in known.files:
+    if claimed.spearman and BENCHMARK_MODELS not in known.files:
         return False
     return all(value is None or abs(value) <= 1 + ROUNDING for value in claimed.spearman.values())
 

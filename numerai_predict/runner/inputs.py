@@ -8,13 +8,14 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import BinaryIO
 
+from numerai_predict.child import BENCHMARK_MODELS, DATA, LIVE_FEATURES
 from numerai_predict.diagnosis import other_file
 from numerai_predict.faults import Code, Fault, Interrupted
 from numerai_predict.files import open_file
 from numerai_predict.inspection import PickleFacts, expected, look, sha256
 from numerai_predict.redaction import without_query
 from numerai_predict.report import DataSection, FilePart, InspectionPart, RunReport
-from numerai_predict.runner.answer_schema import BENCHMARKS, LIVE, read_findings, read_live_ids
+from numerai_predict.runner.answer_schema import read_findings, read_live_ids
 from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.runner.request import RunRequest
 from numerai_predict.sandbox import Message, ProtocolError, started_pool
@@ -85,7 +86,7 @@ class LiveData:
     """
 
     def __init__(self, request: RunRequest, report: RunReport) -> None:
-        self._sources = {LIVE: request.dataset, BENCHMARKS: request.benchmarks}
+        self._sources = {LIVE_FEATURES: request.dataset, BENCHMARK_MODELS: request.benchmarks}
         self._output_dir = request.output_folder
         self._report = report
         self.live: LiveIds | None = None
@@ -106,14 +107,14 @@ class LiveData:
         """The file of that name once it is there; what nobody asks for may fail. Raises Fault."""
         source = self._sources[name]
         path = self._files[name].result() if name in self._files else self._get(source)
-        _log.info("Reading the %s from %s", name.replace("_", " "), path)
+        _log.info("Reading the %s from %s", DATA[name], path)
         self._report.data[name] = DataSection.of(str(source), path)
         return path
 
     def take_live_ids(self, message: Message, payload: BinaryIO | None) -> None:
         """Take what the child read of the live features before it ran the model. Raises ProtocolError."""
         self.live = read_live_ids(message, payload)
-        self._report.data[LIVE].shape = self.live.shape
+        self._report.data[LIVE_FEATURES].shape = self.live.shape
 
     def _get(self, source: str | Path) -> Path:
         return get_data(source, self._output_dir, self._downloads)

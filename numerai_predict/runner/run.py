@@ -12,13 +12,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numerai_predict.child
-from numerai_predict.child import INSPECT_PHASES, LOADING, PREDICT_PHASES, PREDICTING, READ_PHASES, Answer
+from numerai_predict.child import (
+    BENCHMARK_MODELS,
+    INSPECT_PHASES,
+    LIVE_FEATURES,
+    LOADING,
+    PREDICT_PHASES,
+    PREDICTING,
+    READ_PHASES,
+    Answer,
+)
 from numerai_predict.diagnosis import diagnose, fault_of_reading, has_loaded, is_perhaps_of_benchmarks
 from numerai_predict.faults import Code, Fault, Interrupted
 from numerai_predict.platform_limits import MEMORY_LIMIT, OUTPUT_DIR
 from numerai_predict.redaction import hide_queries, without
 from numerai_predict.report import ConfinementPart, RunReport, UsageSection
-from numerai_predict.runner.answer_schema import BENCHMARKS, LIVE, Known, read_answer
+from numerai_predict.runner.answer_schema import Known, read_answer
 from numerai_predict.runner.delivery import deliver, whereabouts
 from numerai_predict.runner.folder_rights import FolderRights
 from numerai_predict.runner.inputs import LiveData, ModelInput
@@ -91,13 +100,13 @@ def predict_task(model: ModelInput, data: LiveData, rights: FolderRights) -> Tas
 
     def benchmarks() -> Path:
         rights.restore()
-        return data.fetch(BENCHMARKS)
+        return data.fetch(BENCHMARK_MODELS)
 
     return Task(
         "predict",
         PREDICT_PHASES,
-        files={"model": model.fetch, LIVE: partial(data.fetch, LIVE), BENCHMARKS: benchmarks},
-        reports={"findings": model.take_findings, LIVE: data.take_live_ids},
+        files={"model": model.fetch, LIVE_FEATURES: partial(data.fetch, LIVE_FEATURES), BENCHMARK_MODELS: benchmarks},
+        reports={"findings": model.take_findings, LIVE_FEATURES: data.take_live_ids},
         trusted_until=LOADING,
         fed_until=PREDICTING,
         when_gone=rights.restore,
@@ -165,7 +174,7 @@ def check(
 def fault_of_benchmarks(data: LiveData, request: RunRequest, context: RunContext) -> Fault | None:
     """Why the benchmark models cannot be read in a process that is given no model; None if they can."""
     _log.info("Reading the benchmark models without the model")
-    task = Task("read", READ_PHASES, {BENCHMARKS: partial(data.fetch, BENCHMARKS)})
+    task = Task("read", READ_PHASES, {BENCHMARK_MODELS: partial(data.fetch, BENCHMARK_MODELS)})
     outcome = Supervisor(context.launcher, request.limits, task, context.stdout, context.stderr).run()
     outcome, answer = answer_in(outcome, None, with_predictions=False)
     return fault_of_reading(outcome, answer)

@@ -1,4 +1,8 @@
-"""The phases of the model's process, by the names that it announces, and in the order of each task."""
+"""What the model's process and the runtime have one name for: the data, and the phases in the order of each task."""
+
+LIVE_FEATURES = "live_features"
+BENCHMARK_MODELS = "benchmark_models"
+DATA = {LIVE_FEATURES: "live features", BENCHMARK_MODELS: "benchmark models"}  # As people read them.
 
 IMPORTING = "importing"
 INSPECTING = "inspecting"
