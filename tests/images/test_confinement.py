@@ -127,7 +127,9 @@ class ReadOnlyTest(Confinement):
             also=WRITERS,
         ),
         # Files of a tmpfs are memory.
-        "fills_its_folder": Fault(Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB"),
+        **dict.fromkeys(
+            ("fills_its_folder", "fills_a_closed_folder"), Fault(Code.OUT_OF_MEMORY, r"used [\d,]+ of [\d,]+ MiB")
+        ),
     }
 
 
