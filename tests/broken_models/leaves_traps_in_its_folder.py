@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 
@@ -20,10 +21,16 @@ def predict(live_features: pd.DataFrame) -> pd.DataFrame:
     locked = own / "locked"
     (locked / "inner").mkdir(parents=True)
     (locked / "inner" / "file").touch(mode=0)
-    (locked / "inner").chmod(0)
-    locked.chmod(0)
     for _ in range(3_000):
         os.mkdir("deep")
         os.chdir("deep")
-    own.chmod(0)
+    leave = os._exit
+
+    def lock_and_leave(status: int) -> NoReturn:
+        # Not before: what cannot be looked into while the model runs ends it.
+        for folder in (locked / "inner", locked, own):
+            folder.chmod(0)
+        leave(status)
+
+    os._exit = lock_and_leave
     return predictions
