@@ -24,6 +24,8 @@ from typing import Any
 from unittest import mock
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 import predict
 from numerai_predict import RunReport, RunRequest
@@ -492,6 +494,15 @@ class TestCommandLine(PredictTestCase):
                 run = self.predict(MODEL, flag, MODEL)
                 self.assertEqual((run.status, run.code), (3, "unreadable_dataset"))
                 self.assertIn(f"{MODEL.name} cannot be read as parquet", run.report["fault"]["message"])
+
+    def test_dataset_that_is_larger_in_memory_than_the_limit_is_an_error_of_the_data(self) -> None:
+        zeros = pa.table({"feature": pa.array([0.0] * 1_000_000)})
+        with pq.ParquetWriter(self.folder / "zeros.parquet", zeros.schema) as file:
+            for _ in range(100):  # Some kB on the disk, 800 MB in memory.
+                file.write_table(zeros)
+        run = self.predict(MODEL, "--dataset", self.folder / "zeros.parquet", "--memory_limit", "500MB")
+        self.assertEqual((run.status, run.code), (3, "unreadable_dataset"))
+        self.assertRegex(run.report["fault"]["message"], r"live features cannot be read: .* of 477 MiB .* reading")
 
     def test_dataset_is_read_before_the_model_is_loaded_and_after_it_was_looked_into(self) -> None:
         phases = [*self.predict(MODEL).report["usage"]["phases"]]
