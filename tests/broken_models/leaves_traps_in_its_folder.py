@@ -1,8 +1,7 @@
-"""What is hard to clear away: links, pipes, locked folders, depth, masses."""
+"""What is hard to clear away: links, pipes, odd names, depth, masses."""
 
 import os
 from pathlib import Path
-from typing import NoReturn
 
 import pandas as pd
 
@@ -18,19 +17,8 @@ def predict(live_features: pd.DataFrame) -> pd.DataFrame:
     for number in range(10_000):
         os.close(os.open(f"many/{number}", os.O_CREAT))
     Path(os.fsdecode(b"\xff\n\x1b[31m" + b"x" * 240)).touch()
-    locked = own / "locked"
-    (locked / "inner").mkdir(parents=True)
-    (locked / "inner" / "file").touch(mode=0)
+    (own / "of nobody").touch(mode=0)
     for _ in range(3_000):
         os.mkdir("deep")
         os.chdir("deep")
-    leave = os._exit
-
-    def lock_and_leave(status: int) -> NoReturn:
-        # Not before: what cannot be looked into while the model runs ends it.
-        for folder in (locked / "inner", locked, own):
-            folder.chmod(0)
-        leave(status)
-
-    os._exit = lock_and_leave
     return predictions
