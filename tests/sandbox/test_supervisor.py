@@ -369,11 +369,10 @@ channel.request("model")
         self.assertEqual((Stop.DISK, "more than 100 files"), (outcome.stopped, outcome.uncounted))
 
     def test_limits_hold_after_the_answer(self) -> None:
-        limits = Limits(wall_s=60, memory_bytes=300_000_000, processes=20, disk_bytes=20_000_000)
-        for misdeed, stop in (
-            ("held = b'x' * 400_000_000", Stop.MEMORY),
-            ("[os.fork() or time.sleep(60) for _ in range(30)]", Stop.PROCESSES),
-            ("open('file', 'wb').write(b'x' * 30_000_000)", Stop.DISK),
+        for misdeed, stop, limits in (
+            ("held = b'x' * 400_000_000", Stop.MEMORY, Limits(wall_s=60, memory_bytes=300_000_000)),
+            ("[os.fork() or time.sleep(60) for _ in range(30)]", Stop.PROCESSES, Limits(wall_s=60, processes=20)),
+            ("open('file', 'wb').write(b'x' * 30_000_000)", Stop.DISK, Limits(wall_s=60, disk_bytes=20_000_000)),
         ):
             with self.subTest(stop):
                 outcome = self.run_program(f"channel.answer({{}}, b'payload')\n{misdeed}\ntime.sleep(60)", limits)
