@@ -48,7 +48,7 @@ class MemoryGroup:
 
     def kernel_bytes(self) -> tuple[int, int]:
         """What the kernel holds for the processes (buffers of sockets and pipes, page tables, …), and how much of that
-        may be caches, which it gives up when memory is short. Version 2 tells the two apart, so that there are none.
+        may be caches, which it gives up when memory is short. Version 2 keeps the two apart, so that there are none.
         For version 1 the caches are the machine's, of which only the growth means anything.
         """
         if self.version == 1:

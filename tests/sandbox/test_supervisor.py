@@ -89,10 +89,10 @@ class TestRunLimited(unittest.TestCase):
         self.assertEqual(outcome.answer, {"name": "model", "content": "content"})
 
     def test_findings_are_heard_before_the_answer_and_not_part_of_it(self) -> None:
-        heard: list[tuple[Message, bytes]] = []
+        reported: list[tuple[Message, bytes]] = []
         program = launching("channel.report('findings', {'found': 1}, b'more'); channel.answer({})")
-        outcome = self.run_with_reports(program, lambda content, payload: heard.append((content, read(payload))))
-        self.assertEqual(([({"found": 1}, b"more")], {}), (heard, outcome.answer))
+        outcome = self.run_with_reports(program, lambda content, payload: reported.append((content, read(payload))))
+        self.assertEqual(([({"found": 1}, b"more")], {}), (reported, outcome.answer))
 
     def run_with_reports(self, program: ExecLauncher, take: ReportTaker) -> Outcome:
         """Run a program that may report its findings until it begins to run what nobody has to trust."""
@@ -100,10 +100,10 @@ class TestRunLimited(unittest.TestCase):
         return Supervisor(program, Limits(wall_s=60), task).run()
 
     def test_findings_that_come_twice_are_refused(self) -> None:
-        heard: list[Message] = []
+        reported: list[Message] = []
         program = launching("for n in 1, 2: channel.report('findings', {'n': n})\nchannel.answer({})")
-        outcome = self.run_with_reports(program, lambda content, _: heard.append(content))
-        self.assertEqual((Stop.HANDOVER, [{"n": 1}], None), (outcome.stopped, heard, outcome.answer))
+        outcome = self.run_with_reports(program, lambda content, _: reported.append(content))
+        self.assertEqual((Stop.HANDOVER, [{"n": 1}], None), (outcome.stopped, reported, outcome.answer))
 
     def test_report_of_what_runs_code_that_nobody_trusts_or_under_another_name_is_refused(self) -> None:
         for said in ("channel.announce('risking'); channel.report('findings', {})", "channel.report('others', {})"):
