@@ -62,10 +62,12 @@ class ConcludeTest(unittest.TestCase):
         self.assertEqual("error", self.written()["status"])
 
     def test_what_goes_wrong_around_a_run_is_a_report_of_an_internal_error(self) -> None:
-        with mock.patch.object(session, "run_model", side_effect=RuntimeError("oh")):
+        error = RuntimeError("GET http://localhost/model.pkl?X-Amz-Signature=5ec2e7 failed")
+        with mock.patch.object(session, "run_model", side_effect=error):
             report = session.carry_out(self.args(), RunContext())
         assert report.fault is not None
         self.assertEqual("internal_error", report.fault.code)
+        self.assertIn("RuntimeError: GET http://localhost/model.pkl?… failed", report.fault.message)
 
 
 if __name__ == "__main__":
