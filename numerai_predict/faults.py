@@ -105,10 +105,25 @@ class Code(Enum):
         "The model uses columns that the live data does not have.",
         "Train on the data version that you predict on, or choose another one with --dataset and --benchmarks.",
     )
+    UNEXPECTED_COLUMNS = (
+        Blame.MODEL,
+        "The model is given other columns than it was trained on: more of them, or in another order.",
+        "Store the names of the columns that it was trained on in the pickle, and select them: live_features[columns].",
+    )
     MISSING_FILE = (
         Blame.MODEL,
         "The model opens a file that does not exist here.",
         "Store the file's content inside the pickle, as a global or closure variable of predict.",
+    )
+    MISSING_PROGRAM = (
+        Blame.MODEL,
+        "The model starts a program that is not installed here.",
+        "Leave the program out: the platform has Python and its packages, no GPU tools and no compiler.",
+    )
+    MISSING_LIBRARY = (
+        Blame.MODEL,
+        "The model loads a shared library that the system here does not have.",
+        "No pip install brings a system library: use a package that the platform has instead.",
     )
     FILE_DENIED = (
         Blame.MODEL,

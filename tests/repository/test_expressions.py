@@ -168,9 +168,17 @@ TABLE: dict[str, dict[str, Use]] = {
         "_FRAME": Use(1, crashed, ('", line 1', '", line 1 in ', '  File "a', " ", "1", *ANY)),
         "_LIBRARY": Use(1, crashed, ("/lib/python3.11/", "/lib/python1.1", "site-packages/", "<frozen ")),
     },
+    "diagnosis/columns.py": {
+        "_MISSING_COLUMNS": Use(
+            1, raised, ("not in ", "are in the [", "'v1", "'v", "v1_", "feature ", "'Series' object ")
+        ),
+        "columns": Use(2, raised, ("length=", "length=1", "'", "''", "'a', ", "are in the [columns]")),
+    },
     "diagnosis/exceptions.py": {
-        "_Raised": Use(1, raised),
-        "_python_version": Use(3, raised, ("code", "code() expected ", "code() takes at most 16", "unknown ", "no ")),
+        "_exited": Use(1, raised, ("1", "-", "-1")),
+    },
+    "diagnosis/loading.py": {
+        "python_version": Use(3, raised, ("code", "code() expected ", "code() takes at most 16", "unknown ", "no ")),
         "_NO_SUCH_NAME": Use(
             0,
             raised,
@@ -183,7 +191,7 @@ TABLE: dict[str, dict[str, Use]] = {
                 "Can't resolve path 'a' on module '",
             ),
         ),
-        "_damaged": Use(1, raised, ("Ran out of ", "truncate", "Compressed file ")),
+        "damaged": Use(1, raised, ("Ran out of ", "truncate", "Compressed file ")),
         "_SKEW": Use(
             0,
             raised,
@@ -192,14 +200,14 @@ TABLE: dict[str, dict[str, Use]] = {
                 *("XGBa", "older XGBoos", "'Booster' object has no attribute '", "Could not be ", "_function_"),
             ),
         ),
-        "_cuda": Use(1, raised, ("deserialize object on a CUDA ", "No CUDA ", "Torch not compiled with ")),
-        "_exited": Use(1, raised, ("1", "-", "-1")),
-        "_MISSING_COLUMNS": Use(
-            1, raised, ("not in ", "are in the [", "'v1", "'v", "v1_", "feature ", "'Series' object ")
-        ),
-        "_columns": Use(2, raised, ("length=", "length=1", "'", "''", "'a', ", "are in the [columns]")),
+    },
+    "diagnosis/machine.py": {
+        "cuda": Use(1, raised, ("deserialize object on a CUDA ", "No CUDA ", "Torch not compiled with ")),
         "_ERRNO": Use(0, raised, ("[Errno 28] ", "[Errno ", "[")),
-        "_file": Use(2, raised, ("[Errno 28] ", "[Errno 13] ", "'")),
+        "file": Use(2, raised, ("[Errno 28] ", "[Errno 13] ", "'")),
+    },
+    "diagnosis/raised.py": {
+        "Raised": Use(1, raised),
     },
     "inspection/compatibility.py": {"_number": Use(1, compared)},
     "inspection/file_type.py": {
