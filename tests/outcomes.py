@@ -17,7 +17,9 @@ LITTLE_MEMORY = ("--memory_limit", "500MB", "--time_limit", "30")
 
 @dataclass(frozen=True)
 class Fault:
-    """The fault that ends a run: its code, and patterns of its message, its hint and the log."""
+    """The fault that ends a run: its code, and patterns of its message, its hint and the log; `engine` are flags of
+    `docker run`, for rows of the images.
+    """
 
     code: Code
     says: str
@@ -25,6 +27,7 @@ class Fault:
     flags: tuple[str, ...] = ()
     file: str = "model.pkl"
     log: str = "."
+    engine: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Delivered:
 
     log: str = "Saved the predictions"
     flags: tuple[str, ...] = ()
+    engine: tuple[str, ...] = ()
 
 
 FAULTS = {
@@ -372,4 +376,9 @@ CONTAINED: dict[str, Fault | Delivered] = {
 TERMINAL: dict[str, Fault | Delivered] = {
     "reaches_for_the_terminal": Delivered(),
     "commands_the_terminal": Fault(Code.MODEL_RAISED, r"Raised"),
+}
+
+# What needs the platform's packages, or a container with certain flags: tried in the image of one version alone.
+PLATFORM: dict[str, Fault | Delivered] = {
+    "imports_keras_of_tensorflow": Delivered(r"\A(?![\s\S]*not installed)[\s\S]*Saved the predictions"),
 }

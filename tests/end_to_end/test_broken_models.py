@@ -19,7 +19,19 @@ from numerai_predict.faults import Code
 from numerai_predict.visible import visible
 from tests.harness import ROOT, TESTS, PredictTestCase, Run, by_value, command_lines, load_source
 from tests.listeners import listening
-from tests.outcomes import CONFINED, CONTAINED, DELIVERED, FAULTS, ROWS, TERMINAL, WARNINGS, Delivered, Fault, Warned
+from tests.outcomes import (
+    CONFINED,
+    CONTAINED,
+    DELIVERED,
+    FAULTS,
+    PLATFORM,
+    ROWS,
+    TERMINAL,
+    WARNINGS,
+    Delivered,
+    Fault,
+    Warned,
+)
 from tests.servers import Answer, serving
 
 FOLDER = TESTS / "broken_models"
@@ -218,7 +230,7 @@ class ConfinedModels(BrokenModels):
 
 class Table(unittest.TestCase):
     def test_every_file_is_in_one_table(self) -> None:
-        rows = sorted([*FAULTS, *WARNINGS, *DELIVERED, *CONFINED, *CONTAINED, *TERMINAL])
+        rows = sorted([*FAULTS, *WARNINGS, *DELIVERED, *CONFINED, *CONTAINED, *TERMINAL, *PLATFORM])
         self.assertEqual(sorted(path.stem for path in FOLDER.glob("*.py")), rows)
 
     def test_every_file_says_what_it_does(self) -> None:

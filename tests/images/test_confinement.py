@@ -50,22 +50,24 @@ def rows_of(*codes: Code, also: tuple[str, ...]) -> dict[str, Fault | Delivered]
     }
 
 
-class Confinement(unittest.TestCase):
-    """Models that try something, under one set of flags; a subclass names the flags, and has the tests."""
+class ModelRuns(unittest.TestCase):
+    """Models under one set of flags; a subclass names both, and has the tests."""
 
     flags: ClassVar[tuple[str, ...]]
+    models: ClassVar[tuple[str, ...]]
     # What becomes of the models under these flags.
-    rows: ClassVar[dict[str, Fault | Delivered]] = MODELS_TRIED
+    rows: ClassVar[dict[str, Fault | Delivered]]
     results: ClassVar[dict[str, Future[Run]]] = {}
 
     @classmethod
     def setUpClass(cls) -> None:
-        models = models_of(*MODELS_TRIED)
+        models = models_of(*cls.models)
         # Those that run into a time limit begin, as they mostly wait.
         rows = sorted(cls.rows.items(), key=lambda row: "--time_limit" not in row[1].flags)
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             cls.results = {
-                name: pool.submit(run_image, models, name, (*SECRETS, *cls.flags), *row.flags) for name, row in rows
+                name: pool.submit(run_image, models, name, (*SECRETS, *cls.flags, *row.engine), *row.flags)
+                for name, row in rows
             }
 
     def check_fault(self, run: Run, expected: Fault) -> None:
@@ -86,6 +88,13 @@ class Confinement(unittest.TestCase):
     def check_nothing_left(self, run: Run) -> None:
         self.assertEqual([], run.others)
         self.assertLess(len(run.stdout) + len(run.stderr), LONGEST_LOG)
+
+
+class Confinement(ModelRuns):
+    """Models that try what they may not."""
+
+    models = tuple(MODELS_TRIED)
+    rows: ClassVar[dict[str, Fault | Delivered]] = MODELS_TRIED
 
     def test_every_promise_is_kept(self) -> None:
         confinement = self.results[LISTS_PROMISES].result().report["runtime"]["confinement"]
@@ -246,7 +255,7 @@ class OldKernelTest(unittest.TestCase):
         self.assertEqual("network_used", run.report["fault"]["code"], "Python's own calls are still refused")
 
 
-Test = Callable[[Confinement], None]
+Test = Callable[[ModelRuns], None]
 
 
 def fails(name: str, row: Fault) -> Test:
@@ -257,7 +266,7 @@ def delivers(name: str, row: Delivered) -> Test:
     return lambda case: case.check_delivered(case.results[name].result(), row)
 
 
-def add_tests(case: type[Confinement]) -> None:
+def add_tests(case: type[ModelRuns]) -> None:
     """One test for each row."""
     for name, row in case.rows.items():
         if isinstance(row, Fault):
