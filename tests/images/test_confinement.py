@@ -293,7 +293,7 @@ for flagged in (DefaultTest, OrdinaryUserTest, NoNetworkTest, ReadOnlyTest, Litt
 
 
 def load_tests(loader: unittest.TestLoader, _tests: unittest.TestSuite, _pattern: str | None) -> unittest.TestSuite:
-    """The classes that hold for this version: one image gets every set of flags, the others an ordinary user and fewer models."""
+    """The classes that hold for this version: one image gets every set of flags, the others few models and one user."""
     cases: list[type[unittest.TestCase]] = [OrdinaryUserTest]
     if VERSION == MOST_TESTED:
         cases += [DefaultTest, NoNetworkTest, ReadOnlyTest, LittleMemoryTest]
