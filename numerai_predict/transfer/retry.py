@@ -58,11 +58,12 @@ def keep_trying(attempt: Callable[[], T], deadline_s: float) -> T:
             announced.add(problem)
             _log.warning("Try %d failed: %s; next in %.1f s", state.attempt_number, problem, state.upcoming_sleep)
 
+    usual = tenacity.stop_after_attempt(RETRIES) | tenacity.stop_before_delay(deadline_s)
     growing = tenacity.wait_random_exponential(DELAY_BASE_S, DELAY_MAX_S)
     policy = tenacity.Retrying(
         sleep=time.sleep,
         wait=lambda state: max(DELAY_BASE_S / 2, growing(state), _failure(state).wait_s),
-        stop=tenacity.stop_after_attempt(RETRIES) | tenacity.stop_before_delay(deadline_s) | _is_unconnected,
+        stop=lambda state: usual(state) or _is_unconnected(state),
         retry=tenacity.retry_if_exception_type(TransientFailure),
         before_sleep=announce,
         retry_error_callback=_give_up,

@@ -78,29 +78,37 @@ class KeepTryingTest(unittest.TestCase):
 
     def test_machine_without_a_network_is_given_up_within_seconds_and_after_several_tries(self) -> None:
         failure = TransientFailure("no such host", unreached=True)
-        with mock.patch.object(retry, "has_route", return_value=False), self.assertLogs():
-            with self.assertRaisesRegex(RequestFailed, "^no such host; given up .*, as no network is connected here$"):
-                self.keep_trying(self.failing(failure))
+        routes = mock.patch.object(retry, "has_route", return_value=False)
+        with (
+            routes,
+            self.assertLogs(),
+            self.assertRaisesRegex(RequestFailed, "^no such host; given up .*, as no network is connected here$"),
+        ):
+            self.keep_trying(self.failing(failure))
         self.assertGreater(self.tries, 2)
         self.assertLessEqual(self.clock.now, 1000 + retry.UNCONNECTED_S)
 
     def test_machine_whose_network_comes_up_meanwhile_is_served(self) -> None:
         failures = [TransientFailure("no such host", unreached=True)] * 3
         attempt = self.failing(*failures, RequestFailed("gone"))
-        with mock.patch.object(retry, "has_route", return_value=False), self.assertLogs():
-            with self.assertRaisesRegex(RequestFailed, "^gone$"):
-                self.keep_trying(attempt)
+        routes = mock.patch.object(retry, "has_route", return_value=False)
+        with routes, self.assertLogs(), self.assertRaisesRegex(RequestFailed, "^gone$"):
+            self.keep_trying(attempt)
 
     def test_failure_of_a_server_on_a_machine_without_a_network_is_tried_as_ever(self) -> None:
-        with mock.patch.object(retry, "has_route", return_value=False), self.assertLogs():
-            with self.assertRaisesRegex(RequestFailed, "^busy; given up after 20 tries in .* seconds$"):
-                self.keep_trying(self.failing(TransientFailure("busy")), deadline_s=10_000)
+        routes = mock.patch.object(retry, "has_route", return_value=False)
+        with (
+            routes,
+            self.assertLogs(),
+            self.assertRaisesRegex(RequestFailed, "^busy; given up after 20 tries in .* seconds$"),
+        ):
+            self.keep_trying(self.failing(TransientFailure("busy")), deadline_s=10_000)
 
     def test_unknown_host_on_a_machine_with_a_network_is_tried_as_ever(self) -> None:
         failure = TransientFailure("no such host", unreached=True)
-        with mock.patch.object(retry, "has_route", return_value=True), self.assertLogs():
-            with self.assertRaisesRegex(RequestFailed, "given up after 20 tries in .* seconds$"):
-                self.keep_trying(self.failing(failure), deadline_s=10_000)
+        routes = mock.patch.object(retry, "has_route", return_value=True)
+        with routes, self.assertLogs(), self.assertRaisesRegex(RequestFailed, "given up after 20 tries in .* seconds$"):
+            self.keep_trying(self.failing(failure), deadline_s=10_000)
 
     def test_deadline_that_the_next_pause_would_pass_ends_the_tries(self) -> None:
         with self.assertLogs(), self.assertRaisesRegex(RequestFailed, "busy; given up after"):

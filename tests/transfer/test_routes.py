@@ -16,11 +16,11 @@ IPV6 = f"{'0' * 32} 00 {'0' * 32} 00 {'0' * 32} ffffffff 00000001 00000000 00200
 class HasRouteTest(unittest.TestCase):
     def has_route(self, ipv4: str | None, ipv6: str | None) -> bool:
         with tempfile.TemporaryDirectory() as folder:
-            files = {"IPV4": (Path(folder, "route"), ipv4), "IPV6": (Path(folder, "ipv6_route"), ipv6)}
-            for path, content in files.values():
+            files = Path(folder, "route"), Path(folder, "ipv6_route")
+            for path, content in zip(files, (ipv4, ipv6), strict=True):
                 if content is not None:
                     path.write_text(content)
-            with mock.patch.multiple(routes, **{name: path for name, (path, _) in files.items()}):
+            with mock.patch.multiple(routes, IPV4=files[0], IPV6=files[1]):
                 return routes.has_route()
 
     def test_container_without_a_network_has_none(self) -> None:
