@@ -107,7 +107,7 @@ test_predict: build_shell ## run what test_unit runs in the shell container
 $(TAGS:%=test_%): test_%: build_% ## build the image of one version, run both sample models in it, test it
 	DOCKER=$(DOCKER) PLATFORM=$(PLATFORM) IMAGE=$(IMAGE)_$*:latest VERSION=$(subst _,.,$*) \
 	  $(PYTHON) -m unittest tests.images.test_image tests.images.test_confinement tests.images.test_terminal \
-	  tests.images.test_platform_packages
+	  tests.images.test_platform_packages tests.images.test_reproduce
 
 bench_images: build_$(subst .,_,$(VERSION)) $(VENV)/predict.done ## cold start of the sample model beside the original's pinned set
 	DOCKER=$(DOCKER) $(VENV)/predict/bin/python tests/images/bench_images.py --version $(VERSION)

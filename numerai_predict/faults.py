@@ -227,7 +227,7 @@ class Code(Enum):
     MODEL_NOT_FOUND = (
         Blame.RUNTIME,
         "The model file does not exist or cannot be opened.",
-        'Check the path; in Docker, mount its folder: -v "$PWD:$PWD".',
+        'Check the path; in Docker, mount its folder (-v "$PWD:$PWD") and give the whole path: "$PWD/model.pkl".',
     )
     MODEL_NOT_DOWNLOADED = (
         Blame.RUNTIME,

@@ -121,7 +121,7 @@ def medians(costs: list[Cost]) -> tuple[float, float]:
 def make_full_size(folder: Path) -> tuple[Path, Path]:
     """A full-size live round and a LightGBM of 2,000 trees on 42 features; returns the folder and the model."""
     python = [sys.executable]
-    data = ["--rows", "7000", "--features", "2748", "--output_dir", str(folder)]
+    data = ["--rows", "7000", "--features", "3555", "--output_dir", str(folder)]
     subprocess.run([*python, str(TESTS / "data/make_data.py"), *data], check=True)
     train = ["--trees", "2000", "--features", "42", "--data_dir", str(folder), "--output_dir", str(folder)]
     subprocess.run([*python, str(TESTS / "models/train_models.py"), *train, "--name", "big"], check=True)
@@ -139,7 +139,7 @@ def main() -> None:
         full, big_model = make_full_size(Path(name))
         cases = [
             Case("sample (650 x 42), 60 trees", sample_model, *data_files(sample)),
-            Case("full size (7000 x 2748), 60 trees", sample_model, *data_files(full)),
+            Case("full size (7000 x 3555), 60 trees", sample_model, *data_files(full)),
             Case("full size, 2,000 trees", big_model, *data_files(full)),
         ]
         print(f"Python {sys.version.split()[0]}, median of {runs} runs, peak of the whole process tree\n")

@@ -57,6 +57,8 @@ if "--model" in sys.orig_argv:
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         return getaddrinfo(*asked, **options)
 
+    retry = importlib.import_module("numerai_predict.transfer.retry")
+    retry.has_route = lambda: True  # Whatever machine this is.
     time.sleep, time.monotonic, socket.getaddrinfo = sleep, lambda: monotonic() + passed_s, look_up
     random.seed(1)  # One run in 300 would need more than the deadline for its 20 tries.
     for name, value in given["settings"].items():

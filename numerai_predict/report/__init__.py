@@ -1,6 +1,7 @@
 """The run report and what a person reads of it."""
 
 from numerai_predict.report.inspection_text import describe_inspection
+from numerai_predict.report.reproduction import image_name, reproduce_command
 from numerai_predict.report.run_report import RunReport, schema
 from numerai_predict.report.sections import (
     ConfinementPart,
@@ -15,7 +16,7 @@ from numerai_predict.report.sections import (
     SavedPart,
     UsageSection,
 )
-from numerai_predict.report.summary import explain, image_name, reproduce_command, summarize
+from numerai_predict.report.summary import explain, summarize
 
 __all__ = [
     "ConfinementPart",

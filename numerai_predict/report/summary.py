@@ -1,13 +1,6 @@
-"""What a person reads at the end of a run: the summary of a report, a failure explained, how to reproduce it."""
-
-import os
-import shlex
-import sys
-from pathlib import Path
-from typing import Protocol
+"""What a person reads at the end of a run: the summary of a report, a failure explained."""
 
 from numerai_predict.child import DATA
-from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, TIME_LIMIT_S
 from numerai_predict.report.run_report import RunReport
 from numerai_predict.report.sections import (
     ConfinementPart,
@@ -15,47 +8,12 @@ from numerai_predict.report.sections import (
     ModelSection,
     PredictionsSection,
     UsageSection,
-    git_ref,
 )
 from numerai_predict.sandbox import PROMISES
-from numerai_predict.transfer import file_name_of, is_url
 from numerai_predict.visible import visible, visible_lines
 
 BAR_WIDTH = 40
-HERE = '"$PWD"'
 ARGUMENTS = {1: ", takes the live features", 2: ", takes live features and benchmark models"}
-
-
-class Reproducible(Protocol):
-    """What a run was asked for, as far as a command can ask for it again."""
-
-    @property
-    def model(self) -> str | Path:
-        """A file or a URL."""
-
-    @property
-    def dataset(self) -> str | Path:
-        """A file, or the name of a dataset that Numerai has."""
-
-    @property
-    def benchmarks(self) -> str | Path:
-        """A file, or the name of a dataset that Numerai has."""
-
-    @property
-    def time_limit(self) -> float:
-        """Seconds."""
-
-    @property
-    def memory_limit(self) -> int:
-        """Bytes."""
-
-    @property
-    def strict(self) -> bool:
-        """Whether the platform's acceptance rules fail the run."""
-
-    @property
-    def inspect(self) -> bool:
-        """Whether the pickle is only looked into."""
 
 
 def explain(report: RunReport, command: str, with_trace: bool) -> str:
@@ -65,51 +23,6 @@ def explain(report: RunReport, command: str, with_trace: bool) -> str:
     trace = f"{visible_lines(fault.trace.rstrip())}\n\n" if fault.trace and with_trace else ""
     message, hint = visible(fault.message), visible(fault.hint)
     return f"{trace}{report.status}: {fault.code}\n  {message}\n  Hint: {hint}\n  Reproduce it with: {command}"
-
-
-def reproduce_command(run: Reproducible) -> str:
-    """The `docker run … --debug` line that runs the same model on the same data in the image of this Python.
-
-    A model that came from a URL, whose signature is not shown, is expected in the current folder.
-    """
-    mounted: dict[str, None] = {}  # A set that keeps its order.
-    flags = ["--debug"]
-    for flag in ("model", "dataset", "benchmarks"):
-        value = str(getattr(run, flag))
-        if is_url(value):
-            mounted[HERE] = None
-            flags += [f"--{flag}", f"{HERE}/{shell_word(file_name_of(value))}"]
-        elif flag == "model" or Path(value).exists():
-            path = os.path.abspath(value)
-            folder = os.path.dirname(path)
-            mounted[shell_word(folder if folder != "/" else path)] = None  # Docker mounts nothing on the root itself.
-            flags += [f"--{flag}", shell_word(path)]
-        elif value not in (DATASET, BENCHMARKS):
-            flags += [f"--{flag}", shell_word(value)]
-    if run.time_limit != TIME_LIMIT_S:
-        flags += ["--time_limit", f"{run.time_limit:g}"]
-    if run.memory_limit != MEMORY_LIMIT:
-        flags += ["--memory_limit", str(run.memory_limit)]
-    flags += [f"--{flag}" for flag in ("strict", "inspect") if getattr(run, flag)]
-    mounts = " ".join(f"-v {folder}:{folder}" for folder in mounted)
-    return f"docker run -i --rm {mounts} {image_name()} {' '.join(flags)}"
-
-
-def shell_word(text: str) -> str:
-    """The text as a word of a shell's command line; as one of bash and its like, where it does not print."""
-    if text.isprintable():
-        return shlex.quote(text)
-    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"$'{''.join(letter if letter.isprintable() else _bytes_of(letter) for letter in quoted)}'"
-
-
-def _bytes_of(letter: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(letter))
-
-
-def image_name() -> str:
-    """The image of this Python: of the commit that this one was built from, of the latest outside an image."""
-    return f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}:{git_ref() or 'latest'}"
 
 
 def summarize(report: RunReport) -> str:

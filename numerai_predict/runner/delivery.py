@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 from typing import BinaryIO
 
+from numerai_predict.container import outlives_container
 from numerai_predict.faults import Code, Fault
 from numerai_predict.files import copy_whole
 from numerai_predict.redaction import without_query
@@ -23,6 +24,8 @@ def deliver(csv: BinaryIO, request: RunRequest, report: RunReport) -> None:
     path = request.output_folder / f"live_predictions-{secrets.token_hex(6)}.csv"
     unsaved = save(csv, path, report)
     unsent = upload(csv, path.name, request, report)
+    if report.delivery.saved and not report.delivery.uploaded_to:
+        note_what_goes_with_the_container(path, report)
     if unsaved and unsent:
         raise Fault(unsent.code, f"{unsent.message} {unsaved.message}", unsaved.hint)
     if unsaved:
@@ -44,6 +47,17 @@ def save(csv: BinaryIO, path: Path, report: RunReport) -> Fault | None:
         return unsaved
     _log.info("Saved the predictions to %s", path)
     return None
+
+
+def note_what_goes_with_the_container(path: Path, report: RunReport) -> None:
+    """Say so where the predictions are in a container alone, and how to keep the next ones."""
+    if outlives_container(path.parent):
+        return
+    keep = 'mount a folder, and have them written there: docker run -v "$PWD:$PWD" … --output_dir "$PWD"'
+    notice = f"{path} is inside the container, and is removed with it. To keep predictions, {keep}."
+    _log.warning(notice)
+    if report.predictions:
+        report.predictions.notices.append(notice)
 
 
 def upload(csv: BinaryIO, file_name: str, request: RunRequest, report: RunReport) -> Fault | None:

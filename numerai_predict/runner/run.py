@@ -92,7 +92,9 @@ def run_model(request: RunRequest, context: RunContext = DEFAULT_CONTEXT) -> Run
 def rights_before(request: RunRequest, context: RunContext) -> FolderRights:
     """The rights, before the model runs, of what is read and written later."""
     inputs = [path for path in (request.model, request.dataset, request.benchmarks) if not is_url(str(path))]
-    return FolderRights([*inputs, request.output_dir, tempfile.gettempdir(), *context.written_later])
+    with contextlib.suppress(FileNotFoundError):  # The model's process has no place either, and says so.
+        inputs.append(tempfile.gettempdir())
+    return FolderRights([*inputs, request.output_dir, *context.written_later])
 
 
 def predict_task(model: ModelInput, data: LiveData, rights: FolderRights) -> Task:

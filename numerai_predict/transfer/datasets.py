@@ -13,6 +13,7 @@ from typing import IO, cast
 from numerai_predict.faults import Code, Fault
 from numerai_predict.files import open_file
 from numerai_predict.redaction import hide_queries
+from numerai_predict.transfer.routes import has_route
 
 ROOT = Path(__file__).resolve().parents[2]
 # A live file is some 10 MB.
@@ -114,6 +115,8 @@ def _raise_problem(name: str, result: str, status: int) -> None:
 def _failure(name: str, problem: str, code: Code = Code.DATASET_NOT_DOWNLOADED) -> Fault:
     flag = "--benchmarks" if "benchmark" in name else "--dataset"
     hint = f"Check the network and try again, or give a local file with {flag}."
+    if not has_route():
+        hint = f"No network is connected here: download the file elsewhere, and give it with {flag}."
     return Fault(code, f"{hide_queries(name)} could not be downloaded from Numerai: {problem}.", hint)
 
 

@@ -17,6 +17,7 @@ from numerai_predict.platform_limits import MEMORY_LIMIT
 from numerai_predict.redaction import without, without_query
 from numerai_predict.transfer import http, s3
 from numerai_predict.transfer.retry import RequestFailed, TransientFailure, in_background
+from numerai_predict.transfer.routes import has_route
 
 if TYPE_CHECKING:
     import requests
@@ -93,7 +94,9 @@ class ModelDownload:
             return self._file
 
     def _failure(self, reason: str) -> Fault:
-        return Fault(Code.MODEL_NOT_DOWNLOADED, f"{without_query(self._url)} could not be downloaded: {reason}.")
+        message = f"{without_query(self._url)} could not be downloaded: {reason}."
+        unconnected = "No network is connected here: download the model elsewhere, and give its file with --model."
+        return Fault(Code.MODEL_NOT_DOWNLOADED, message, None if has_route() else unconnected)
 
 
 class PartialFile:

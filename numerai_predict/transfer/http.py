@@ -22,6 +22,8 @@ READ_TIMEOUT_S = 30
 # A round is open for one hour, in which a model of the platform's 4 GB has to come, run for its ten minutes and go.
 DOWNLOAD_DEADLINE_S = 600.0
 UPLOAD_DEADLINE_S = 300.0
+UNRESOLVED = "the host name cannot be resolved; is there a network?"
+UNREACHABLE = "the connection failed (Network is unreachable)"
 # An error of S3 has some 300 bytes.
 MAX_ERROR_BYTES = 4096
 
@@ -62,7 +64,8 @@ def answer_to(request: Callable[[], "requests.Response"]) -> "requests.Response"
     try:
         response = request()
     except (*broken, urllib3.exceptions.HTTPError) as error:
-        raise TransientFailure(describe_error(error)) from None
+        problem = describe_error(error)
+        raise TransientFailure(problem, unreached=problem in (UNRESOLVED, UNREACHABLE)) from None
     except requests.RequestException as error:
         raise RequestFailed(describe_error(error)) from None
     check_status(response)
@@ -163,7 +166,7 @@ def describe_error(error: Exception) -> str:
     if isinstance(error, requests.exceptions.TooManyRedirects):
         return "it redirects in a circle"
     if re.search("NameResolutionError|Name or service not known|getaddrinfo|name resolution", text):
-        return "the host name cannot be resolved; is there a network?"
+        return UNRESOLVED
     if "IncompleteRead" in text:
         return "the connection ended before everything was there"
     if errno := re.search(r"\[Errno -?\d{1,9}\] ([A-Za-z ]+)|Error\(\d{1,9}, '([A-Za-z ]+)'\)", text):

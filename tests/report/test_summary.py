@@ -1,17 +1,7 @@
 """What a person reads at the end of a run."""
 
-import os
-import shlex
-import shutil
-import subprocess
-import sys
-import tempfile
 import unittest
-from argparse import Namespace
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
-from unittest import mock
 
 from numerai_predict.child.answer import PredictionStats, Problem, Shape
 from numerai_predict.faults import Code, Fault
@@ -28,10 +18,8 @@ from numerai_predict.report.sections import (
     SavedPart,
     UsageSection,
 )
-from numerai_predict.report.summary import explain, image_name, reproduce_command, summarize
+from numerai_predict.report.summary import explain, summarize
 from numerai_predict.sandbox import PROMISES
-
-IMAGE = f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}"
 
 
 class ExplainTest(unittest.TestCase):
@@ -57,142 +45,6 @@ class ExplainTest(unittest.TestCase):
         self.report.note_fault(Fault(Code.UPLOAD_FAILED, "No."))
         said = explain(self.report, "docker run", with_trace=True)
         self.assertTrue(said.startswith("error: upload_failed\n  No.\n"))
-
-
-class ReproduceCommandTest(unittest.TestCase):
-    def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name).resolve()
-        self.addCleanup(os.chdir, Path.cwd())
-        os.chdir(self.folder)
-        environment = mock.patch.dict(os.environ)
-        environment.start()
-        self.addCleanup(environment.stop)
-        os.environ.pop("GIT_REF", None)
-
-    def command(self, **changes: Any) -> str:
-        given = {
-            "model": "model.pkl",
-            "dataset": "v5.3/live.parquet",
-            "benchmarks": "v5.3/live_benchmark_models.parquet",
-        }
-        rest = {
-            "strict": False,
-            "inspect": False,
-            "output_dir": "/tmp",
-            "post_url": None,
-            "post_data": None,
-            "report": None,
-            "debug": False,
-        }
-        return reproduce_command(
-            Namespace(**{**given, **rest, "time_limit": 600.0, "memory_limit": 4 << 30, **changes})
-        )
-
-    def parts(self, **changes: Any) -> tuple[list[str], dict[str, str]]:
-        """The folders that the command mounts, and its flags with their values, as a shell in the folder reads them."""
-        script = f"docker() {{ printf '%s\\0' \"$@\"; }}\n{self.command(**changes)}"
-        done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, text=True, cwd=self.folder)
-        words = done.stdout.split("\0")[:-1]
-        self.assertEqual(words[:3], ["run", "-i", "--rm"])
-        image = next(place for place, word in enumerate(words) if word.startswith(IMAGE))
-        mounts, flags = words[3:image], words[image + 1 :]
-        self.assertEqual(mounts[::2], ["-v"] * (len(mounts) // 2))
-        self.assertEqual(flags[0], "--debug")
-        for mount in mounts[1::2]:
-            source, _, target = mount.partition(":")
-            self.assertEqual(source, target)
-        valued = [flag for flag in flags[1:] if flag != "--strict"]
-        return [mount.partition(":")[0] for mount in mounts[1::2]], dict(zip(valued[::2], valued[1::2], strict=True))
-
-    def test_command_for_default_datasets_names_only_the_model(self) -> None:
-        mounts, flags = self.parts()
-        self.assertEqual(mounts, [str(self.folder)])
-        self.assertEqual(flags, {"--model": str(self.folder / "model.pkl")})
-
-    def test_command_for_local_datasets_names_and_mounts_them(self) -> None:
-        with tempfile.TemporaryDirectory() as name:
-            live = Path(name).resolve() / "live.parquet"
-            live.touch()
-            benchmarks = self.folder / "data/benchmarks.parquet"
-            benchmarks.parent.mkdir()
-            benchmarks.touch()
-            mounts, flags = self.parts(dataset=str(live), benchmarks="data/benchmarks.parquet")
-        self.assertEqual(mounts, [str(self.folder), str(live.parent), str(benchmarks.parent)])
-        self.assertEqual((flags["--dataset"], flags["--benchmarks"]), (str(live), str(benchmarks)))
-
-    def test_command_for_a_model_in_the_root_folder_mounts_the_file(self) -> None:
-        command = self.command(model="/model.pkl")
-        self.assertIn(" -v /model.pkl:/model.pkl ", command)
-
-    def test_command_for_another_numerai_dataset_names_it(self) -> None:
-        _, flags = self.parts(dataset="v5.0/live.parquet")
-        self.assertEqual(flags.get("--dataset"), "v5.0/live.parquet")
-
-    def test_command_for_other_limits_names_them(self) -> None:
-        _, flags = self.parts(time_limit=5.0, memory_limit=100 << 20)
-        self.assertLessEqual({"--time_limit", "--memory_limit"}, set(flags))
-
-    def test_command_for_a_model_elsewhere_mounts_its_folder(self) -> None:
-        mounts, flags = self.parts(model="/models/model.pkl")
-        self.assertEqual((mounts, flags["--model"]), (["/models"], "/models/model.pkl"))
-
-    def test_command_for_a_model_below_mounts_its_folder(self) -> None:
-        mounts, flags = self.parts(model="sub/model.pkl")
-        self.assertEqual((mounts, flags["--model"]), ([str(self.folder / "sub")], str(self.folder / "sub/model.pkl")))
-
-    def test_command_for_a_model_beside_the_current_folder_names_it_without_dots(self) -> None:
-        mounts, flags = self.parts(model="../elsewhere/model.pkl")
-        folder = self.folder.parent / "elsewhere"
-        self.assertEqual((mounts, flags["--model"]), ([str(folder)], str(folder / "model.pkl")))
-
-    def test_command_for_names_with_spaces_and_quotes_survives_a_shell(self) -> None:
-        name = "my folder/it's; $HOME `x` *.pkl"
-        mounts, flags = self.parts(model=name)
-        self.assertEqual((mounts, flags["--model"]), ([str(self.folder / "my folder")], str(self.folder / name)))
-        _, flags = self.parts(model="https://host/my%20model%3B$HOME.pkl")
-        self.assertEqual(flags["--model"], str(self.folder / "my model;$HOME.pkl"))
-
-    @unittest.skipUnless(shutil.which("bash"), "needs bash")
-    def test_command_for_names_that_do_not_print_survives_bash(self) -> None:
-        name = "a\x1b[2J\n\x9b\u202f\u202e'\\x41 b\udcff.pkl"
-        command = self.command(model=name)
-        self.assertTrue(command.isprintable())
-        script = f"docker() {{ printf '%s\\0' \"$@\"; }}\n{command}"
-        done = subprocess.run(["bash", "-c", script], capture_output=True, check=True, cwd=self.folder)
-        self.assertIn(os.fsencode(self.folder / name), done.stdout.split(b"\0"))
-
-    def test_command_for_a_model_from_a_url_names_its_file_without_query(self) -> None:
-        for url, name in {
-            "https://b.s3.amazonaws.com/a/model.pkl?X-Amz-Signature=secret#secret": "model.pkl",
-            "https://user:secret@host/other.pkl": "other.pkl",
-            "https://host/?secret": "model.pkl",
-        }.items():
-            with self.subTest(url=url):
-                mounts, flags = self.parts(model=url)
-                self.assertEqual((mounts, flags["--model"]), ([str(self.folder)], str(self.folder / name)))
-                self.assertNotIn("secret", self.command(model=url))
-
-    def test_command_holds_no_upload(self) -> None:
-        said = self.command(post_url="https://host/?secret", post_data={"policy": "secret"})
-        self.assertNotIn("secret", said)
-
-    def test_command_for_a_strict_run_or_an_inspection_says_so(self) -> None:
-        for flag in ("strict", "inspect"):
-            with self.subTest(flag):
-                self.assertIn(f"--{flag}", shlex.split(self.command(**{flag: True})))
-                self.assertNotIn(f"--{flag}", shlex.split(self.command()))
-
-    def test_command_names_the_image_by_its_commit_where_known(self) -> None:
-        self.assertIn(f"{IMAGE}:latest", shlex.split(self.command()))
-        os.environ["GIT_REF"] = "abc123"
-        self.assertIn(f"{IMAGE}:abc123", shlex.split(self.command()))
-
-    def test_image_name_is_that_of_the_command(self) -> None:
-        self.assertEqual(image_name(), f"{IMAGE}:latest")
-        os.environ["GIT_REF"] = "abc123"
-        self.assertEqual(image_name(), f"{IMAGE}:abc123")
 
 
 STATS = PredictionStats(

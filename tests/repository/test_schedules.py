@@ -12,6 +12,7 @@ import sys
 import tempfile
 import unittest
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import yaml
@@ -28,7 +29,9 @@ SCHEDULES = ROOT / "examples/schedules"
 IMAGE = re.compile(r"ghcr\.io/numerai/numerai_predict_py_(\d+_\d+):stable")
 # What the runtime itself holds while a model runs, generously.
 RUNTIME_BYTES = 100 << 20
-ROUNDS = "10 13 * * 2-6"
+# When rounds are open, by the ISO weekday of their opening: hours of UTC, counted on over midnight.
+# https://docs.numer.ai/numerai-tournament/submissions
+OPEN_HOURS = {2: (12, 13), 3: (12, 13), 4: (12, 13), 5: (12, 13), 6: (12, 38)}
 # Of Fargate, for one vCPU: https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html
 MEMORY_OF_ONE_VCPU = {str(gigabytes * 1024) for gigabytes in range(2, 9)}
 
@@ -162,7 +165,7 @@ class ScheduleTestCase(unittest.TestCase):
 
 @unittest.skipUnless(shutil.which("flock"), "cron and flock are Linux's")
 class CrontabTest(ScheduleTestCase):
-    tuesday = "2026-11-24 13:10 UTC"
+    tuesday = "2026-11-24 12:05 UTC"
 
     def setUp(self) -> None:
         super().setUp()
@@ -180,12 +183,19 @@ class CrontabTest(ScheduleTestCase):
     def test_fields_are_in_range(self) -> None:
         check_cron(self, " ".join(self.fields))
 
-    def test_command_runs_while_a_round_is_open_and_not_otherwise(self) -> None:
-        days = {22: 0, 23: 0, 24: 1, 25: 1, 26: 1, 27: 1, 28: 1}  # Sunday to Saturday.
-        moments = {f"2026-11-{day} 13:10 UTC": runs for day, runs in days.items()}
-        # In summer as in winter, wherever the machine is.
-        moments |= {"2026-11-24 12:10 UTC": 0, "2026-11-24 14:10 UTC": 0, "2026-07-01 14:10 +0100": 1}
-        for now, runs in moments.items():
+    def test_command_runs_once_while_each_round_is_open_and_not_otherwise(self) -> None:
+        minute, *every = self.fields
+        self.assertEqual(["*"] * 4, every)
+        started = []
+        for day in range(22, 29):  # Sunday to Saturday.
+            for hour in (11, 12, 13, 14):
+                now = f"2026-11-{day} {hour}:{int(minute):02} UTC"
+                self.assertEqual(Ended(0, ""), self.cron(now, statuses="0", TZ="Asia/Tokyo"))
+                started += [(date(2026, 11, day).isoweekday(), hour, int(minute))] * len(self.machine.runs)
+        check_in_time(self, started)
+
+    def test_command_runs_in_summer_as_in_winter_wherever_the_machine_is(self) -> None:
+        for now, runs in {"2026-07-01 13:05 +0100": 1, "2026-07-01 12:05 +0100": 0}.items():
             with self.subTest(now):
                 self.assertEqual(Ended(0, ""), self.cron(now, statuses="0", TZ="Asia/Tokyo"))
                 self.assertEqual(runs, len(self.machine.runs))
@@ -254,8 +264,14 @@ class WorkflowTest(ScheduleTestCase):
 
     def test_schedule_is_that_of_the_rounds(self) -> None:
         triggers = self.workflow[True]  # YAML 1.1 takes "on" for a boolean.
-        self.assertEqual({"schedule": [{"cron": ROUNDS}], "workflow_dispatch": None}, triggers)
-        check_cron(self, ROUNDS)
+        self.assertEqual({"schedule", "workflow_dispatch"}, {*triggers})
+        ((cron,),) = [entry.values() for entry in triggers["schedule"]]
+        check_cron(self, cron)
+        check_in_time(self, starts_of(cron))
+
+    def test_page_and_file_say_that_its_schedule_is_late(self) -> None:
+        for said in (self.text, (ROOT / "docs/schedules.md").read_text()):
+            self.assertRegex(said, r"late, sometimes by hours|hours late")
 
     def test_actions_are_pinned_by_commit_with_their_version_beside(self) -> None:
         used = re.findall(r"uses: (.*)", self.text)
@@ -356,12 +372,15 @@ class KubernetesTest(ScheduleTestCase):
 
     def test_schedule_is_that_of_the_rounds_and_jobs_never_overlap(self) -> None:
         spec = self.manifest["spec"]
-        self.assertEqual((ROUNDS, "Etc/UTC"), (spec["schedule"], spec["timeZone"]))
-        self.assertEqual("Forbid", spec["concurrencyPolicy"])
+        self.assertEqual(("Etc/UTC", "Forbid"), (spec["timeZone"], spec["concurrencyPolicy"]))
+        check_cron(self, spec["schedule"])
+        check_in_time(self, starts_of(spec["schedule"]))
 
     def test_job_begins_and_ends_while_its_round_is_open(self) -> None:
-        self.assertLess(self.manifest["spec"]["startingDeadlineSeconds"], 3000)
-        self.assertLessEqual(self.job["activeDeadlineSeconds"], 3000)
+        spec = self.manifest["spec"]
+        longest_s = spec["startingDeadlineSeconds"] + self.job["activeDeadlineSeconds"]
+        for day, hour, minute in starts_of(spec["schedule"]):
+            self.assertLess(hour * 3600 + minute * 60 + longest_s, OPEN_HOURS[day][1] * 3600)
 
     def test_container_is_the_platforms(self) -> None:
         resources = self.container["resources"]
@@ -418,6 +437,22 @@ def check_cron(case: unittest.TestCase, expression: str) -> None:
         case.assertRegex(field, r"^(\*|\d+(-\d+)?)$")
         for number in re.findall(r"\d+", field):
             case.assertTrue(low <= int(number) <= high, field)
+
+
+def starts_of(expression: str) -> list[tuple[int, int, int]]:
+    """When a schedule in UTC starts something: ISO weekday, hour and minute."""
+    minute, hour, day, month, weekdays = expression.split()
+    assert (day, month) == ("*", "*"), expression
+    first, last = map(int, weekdays.split("-"))
+    return [(weekday, int(hour), int(minute)) for weekday in range(first, last + 1)]
+
+
+def check_in_time(case: unittest.TestCase, starts: list[tuple[int, int, int]]) -> None:
+    """Once for each round, after it has opened, and early enough for a model of ten minutes and two more tries."""
+    case.assertEqual(sorted(OPEN_HOURS), [day for day, _, _ in starts])
+    for day, hour, minute in starts:
+        opens, closes = OPEN_HOURS[day]
+        case.assertTrue(opens * 60 < hour * 60 + minute <= closes * 60 - 45, (day, hour, minute))
 
 
 if __name__ == "__main__":

@@ -69,6 +69,46 @@ class KeepTryingTest(unittest.TestCase):
         with logged as logs, self.assertRaisesRegex(RequestFailed, "^busy; given up after 3 tries in"):
             self.keep_trying(attempt, retries=3)
         self.assertRegex(logs.output[0], r"Try 1 failed: first; next in 0\.\d s")
+        self.assertRegex(logs.output[1], r"Try 2 failed: busy; next in \d\.\d s")
+
+    def test_tries_of_one_cause_are_one_line_and_a_count(self) -> None:
+        with self.assertLogs() as logs, self.assertRaisesRegex(RequestFailed, "^busy; given up after 12 tries"):
+            self.keep_trying(self.failing(TransientFailure("busy")), retries=12)
+        self.assertEqual(1, len(logs.output))
+
+    def test_machine_without_a_network_is_given_up_within_seconds_and_after_several_tries(self) -> None:
+        failure = TransientFailure("no such host", unreached=True)
+        routes = mock.patch.object(retry, "has_route", return_value=False)
+        with (
+            routes,
+            self.assertLogs(),
+            self.assertRaisesRegex(RequestFailed, "^no such host; given up .*, as no network is connected here$"),
+        ):
+            self.keep_trying(self.failing(failure))
+        self.assertGreater(self.tries, 2)
+        self.assertLessEqual(self.clock.now, 1000 + retry.UNCONNECTED_S)
+
+    def test_machine_whose_network_comes_up_meanwhile_is_served(self) -> None:
+        failures = [TransientFailure("no such host", unreached=True)] * 3
+        attempt = self.failing(*failures, RequestFailed("gone"))
+        routes = mock.patch.object(retry, "has_route", return_value=False)
+        with routes, self.assertLogs(), self.assertRaisesRegex(RequestFailed, "^gone$"):
+            self.keep_trying(attempt)
+
+    def test_failure_of_a_server_on_a_machine_without_a_network_is_tried_as_ever(self) -> None:
+        routes = mock.patch.object(retry, "has_route", return_value=False)
+        with (
+            routes,
+            self.assertLogs(),
+            self.assertRaisesRegex(RequestFailed, "^busy; given up after 20 tries in .* seconds$"),
+        ):
+            self.keep_trying(self.failing(TransientFailure("busy")), deadline_s=10_000)
+
+    def test_unknown_host_on_a_machine_with_a_network_is_tried_as_ever(self) -> None:
+        failure = TransientFailure("no such host", unreached=True)
+        routes = mock.patch.object(retry, "has_route", return_value=True)
+        with routes, self.assertLogs(), self.assertRaisesRegex(RequestFailed, "given up after 20 tries in .* seconds$"):
+            self.keep_trying(self.failing(failure), deadline_s=10_000)
 
     def test_deadline_that_the_next_pause_would_pass_ends_the_tries(self) -> None:
         with self.assertLogs(), self.assertRaisesRegex(RequestFailed, "busy; given up after"):
