@@ -241,6 +241,18 @@ DELIVERED = {
     "returns_extra_ids": Delivered(r"1 of 651 ids are not live ids, first other"),
     "returns_a_subclass_of_dataframe": Delivered(),
     "replaces_standard_streams": Delivered(),
+    "logs_info": Delivered(
+        r"(?s)\A(?!.*a line of DEBUG).*\d INFO root: 650 rows\n.*\d INFO mine: a line of its own\n"
+        r".*\d WARNING py\.warnings: .*UserWarning: a warning"
+    ),
+    "logs_debug": Delivered(
+        r"(?s)\A(?!.*found a font).*\d DEBUG root: 650 rows\n.*\d DEBUG mine: ", flags=("--debug",)
+    ),
+    "configures_logging": Delivered(r"(?s)\A(?!.*(a line of INFO|shown.*shown)).*\n\| WARNING \| shown once\n"),
+    "logs_by_handlers_of_its_own": Delivered(
+        r"(?s)\A(?!.*(printed.*printed|opened.*opened|kept.*kept|hidden.*hidden)).*\nprinted\nopened\n"
+        r".* INFO keeps: kept\n.* INFO hides: hidden\n"
+    ),
     "turns_warnings_into_errors": Delivered(),
     "turns_numpy_errors_on": Delivered(),
     "changes_pandas_options": Delivered(),
@@ -273,6 +285,7 @@ CONFINED: dict[str, Fault | Delivered] = {
     "terminates_its_parent": Fault(Code.MODEL_RAISED, r"PermissionError: .*Operation not permitted"),
     "kills_all_processes": Delivered(),
     "changes_its_user": Delivered(),
+    "looks_up_its_user": Delivered(),
     # Files
     "writes_outside_its_folder": Delivered(),
     "writes_to_a_system_folder": Fault(
@@ -381,4 +394,9 @@ TERMINAL: dict[str, Fault | Delivered] = {
 # What needs the platform's packages, or a container with certain flags: tried in the image of one version alone.
 PLATFORM: dict[str, Fault | Delivered] = {
     "imports_keras_of_tensorflow": Delivered(r"\A(?![\s\S]*not installed)[\s\S]*Saved the predictions"),
+    # How the process is
+    "compiles_with_numba": Delivered(
+        r"(?s)\A(?!.* DEBUG (numba|matplotlib|graphviz)).* DEBUG root: compiled", flags=("--debug",)
+    ),
+    "asks_torch_for_its_cache": Delivered(engine=("--user", "1234:1234")),
 }

@@ -1,6 +1,7 @@
 """Runs a program under limits, in a process of its own, and says how it ended; knows nothing of pickles."""
 
 import contextlib
+import logging
 import os
 import selectors
 import signal
@@ -25,6 +26,7 @@ from numerai_predict.sandbox.provider import FileProvider
 from numerai_predict.sandbox.reaper import ReaperReports
 from numerai_predict.sandbox.signals import undisturbed
 from numerai_predict.sandbox.task import Task
+from numerai_predict.sandbox.user_name import name_of
 from numerai_predict.sandbox.workspace import REMOVE_SECONDS, SHARED_MEMORY, Workspace
 
 POLL_SECONDS = 0.02
@@ -38,6 +40,8 @@ HASTE_SECONDS = 2.0
 MAX_TRACE_BYTES = 100_000
 # Of the container's memory, for what is not counted: the parent has to stop a program before the kernel does.
 SPARE_SHARE = 0.05
+
+_log = logging.getLogger(__name__)
 
 
 class Supervisor:
@@ -131,12 +135,16 @@ class Supervisor:
         return Birthplace(
             folder=self._workspace.folder,
             user=self._workspace.user,
-            environment=model_environment(os.environ, available_cpus(), self._workspace.folder),
+            environment=model_environment(os.environ, available_cpus(), self._workspace.folder, self._user_name()),
             channel=theirs.fileno(),
             stdout=self._output(stdout, handed_over),
             stderr=self._output(stderr, handed_over),
             reports=self._pipe(self._take_report, handed_over),
         )
+
+    def _user_name(self) -> str:
+        user = self._workspace.user
+        return name_of(os.getuid() if user is None else user)
 
     def _output(self, stream: BinaryIO | None, until: contextlib.ExitStack) -> int:
         """A pipe for what the program prints; it can also be opened by its name, /dev/stdout or /dev/stderr."""
@@ -257,6 +265,8 @@ class Supervisor:
             "folder": str(self._workspace.folder),
             "memory_bytes": self._limits.memory_bytes,
             "file_bytes": self._limits.disk_bytes,
+            # Its DEBUG lines are wanted where ours are; the others always.
+            "log_level": min(logging.INFO, _log.getEffectiveLevel()),
         }
 
     def _hand_over(self, _: int) -> bool:
