@@ -100,10 +100,21 @@ FAULTS = {
     "breaks_a_pipe": Fault(Code.MODEL_RAISED, r"BrokenPipeError"),
     # It must have begun: its line is in the traceback.
     "sleeps_forever": Fault(
-        Code.TIMEOUT, r"more than 8 seconds \(\d+ of them computing\)", flags=("--time_limit", "8")
+        Code.TIMEOUT,
+        r"more than 8 seconds \(\d+ of them computing\).*; for the last 2 seconds it only waited\.\Z",
+        r"what it waits for.*time\.sleep",
+        flags=("--time_limit", "8"),
+    ),
+    "predicts_in_a_fork_too": Fault(
+        Code.TIMEOUT,
+        r"predicts_in_a_fork_too\.py line 19\).* the last 5 seconds it and a process that it had forked only waited",
+        r"deadlock.*loky",
+        flags=LONG_TIME,
     ),
     "raises_keyboard_interrupt": Fault(Code.MODEL_RAISED, r"KeyboardInterrupt"),
-    "computes_forever": Fault(Code.TIMEOUT, r"more than 3 seconds \(\d+ of them computing\)", flags=SHORT_TIME),
+    "computes_forever": Fault(
+        Code.TIMEOUT, r"more than 3 seconds \(\d+ of them computing\)(?!.*waited)", r"smaller", flags=SHORT_TIME
+    ),
     # What it does to its process
     "disables_logging": Fault(Code.MODEL_RAISED, r"nobody hears this"),
     "patches_pandas": Fault(Code.BAD_HANDOVER, r"cannot be checked: that raised TypeError"),
@@ -317,7 +328,12 @@ CONFINED: dict[str, Fault | Delivered] = {
     "forks_without_end": Fault(Code.TOO_MANY_PROCESSES, r"400", flags=("--time_limit", "50")),
     "leaves_a_grandchild": Delivered(),
     "leaves_a_daemon": Delivered(),
-    "leaves_a_daemon_and_hangs": Fault(Code.TIMEOUT, r"more than 3 seconds", flags=SHORT_TIME),
+    "leaves_a_daemon_and_hangs": Fault(
+        Code.TIMEOUT,
+        r"more than 8 seconds.* for the last 2 seconds it only waited\.\Z",
+        r"what it waits for",
+        flags=("--time_limit", "8"),
+    ),
     "returns_in_a_fork_too": Delivered(),
     # Ends
     "segfaults": Fault(Code.MODEL_CRASHED, r"SIGSEGV while predicting in predict \(\S*segfaults\.py line 9\)"),

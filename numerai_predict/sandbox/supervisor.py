@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import os
 import selectors
 import signal
@@ -40,6 +41,10 @@ HASTE_SECONDS = 2.0
 MAX_TRACE_BYTES = 100_000
 # Of the container's memory, for what is not counted: the parent has to stop a program before the kernel does.
 SPARE_SHARE = 0.05
+# A program that computes for less than this share of the last part of its time is waiting. Who waits in a loop still
+# computes a little.
+LAST_SHARE = 0.25
+IDLE_SHARE = 0.02
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +78,9 @@ class Supervisor:
         self._trace = bytearray()
         self._child: Child | None = None
         self._stopped: Stop | None = None
+        self._cpu_before_last_s = math.nan
+        self._idle_s = 0.0
+        self._forks = 0
         self._refusal = ""
         self._uncounted = ""
         self._interruptions: list[int] = []
@@ -176,9 +184,18 @@ class Supervisor:
             self._stop(Stop.MEMORY)
         elif self._tree.count() > limits.processes:
             self._stop(Stop.PROCESSES)
-        elif limits.wall_s is not None and self._clock.used_s() > limits.wall_s:
-            self._stop(Stop.TIME)
+        elif limits.wall_s is not None:
+            self._look_at_clock(limits.wall_s)
         self._look_at_disk()
+
+    def _look_at_clock(self, wall_s: float) -> None:
+        used_s, last_s = self._clock.used_s(), wall_s * LAST_SHARE
+        if used_s > wall_s:
+            self._stop(Stop.TIME)
+            if self._tree.cpu_s() - self._cpu_before_last_s < IDLE_SHARE * last_s:
+                self._idle_s, self._forks = last_s, self._tree.forks()
+        elif used_s > wall_s - last_s and math.isnan(self._cpu_before_last_s):
+            self._cpu_before_last_s = self._tree.cpu_s()
 
     def _look_at_disk(self) -> None:
         try:
@@ -370,6 +387,8 @@ class Supervisor:
             log_tail=self._relay.tail,
             limits=self._limits,
             files=tuple(self._files),
+            idle_s=self._idle_s,
+            forks=self._forks,
             refusal=self._refusal,
             uncounted=self._uncounted,
             trace=self._trace.decode(errors="replace"),
