@@ -107,7 +107,7 @@ FAULTS = {
     ),
     "predicts_in_a_fork_too": Fault(
         Code.TIMEOUT,
-        r"predicts_in_a_fork_too\.py line 19\).* the last 5 seconds it and a process that it had forked only waited",
+        r"predicts_in_a_fork_too\.py line 19\).* the last 2 seconds it and a process that it had forked only waited",
         r"deadlock.*loky",
         flags=LONG_TIME,
     ),

@@ -5,6 +5,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 # With the logger's name, which tells these lines from the runtime's own.
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -75,10 +76,10 @@ def _handlers_of(logger: logging.Logger | None) -> Iterator[logging.Handler]:
 
 def _prints(handler: logging.Handler) -> bool:
     """Whether it writes to standard output or error, under whatever name it has opened them."""
-    if not isinstance(handler, logging.StreamHandler):
-        return False
     try:
-        target = os.fstat(handler.stream.fileno())
+        # rich has a console instead of a stream.
+        stream: Any = handler.console.file if hasattr(handler, "console") else getattr(handler, "stream", None)
+        target = os.fstat(stream.fileno())
         return any(os.path.samestat(target, os.fstat(standard)) for standard in (1, 2))
-    except Exception:  # The stream may be anything of the model's, and be closed.
+    except Exception:  # It may be anything of the model's, and be closed.
         return False

@@ -41,9 +41,10 @@ HASTE_SECONDS = 2.0
 MAX_TRACE_BYTES = 100_000
 # Of the container's memory, for what is not counted: the parent has to stop a program before the kernel does.
 SPARE_SHARE = 0.05
-# A program that computes for less than this share of the last part of its time is waiting. Who waits in a loop still
-# computes a little.
-LAST_SHARE = 0.25
+# The last part of a program's time, or some seconds if that is more: one that computes for less than a share of it is
+# waiting. Who waits in a loop still computes a little.
+LAST_SHARE = 0.1
+LEAST_LAST_S = 2.0
 IDLE_SHARE = 0.02
 
 _log = logging.getLogger(__name__)
@@ -189,7 +190,7 @@ class Supervisor:
         self._look_at_disk()
 
     def _look_at_clock(self, wall_s: float) -> None:
-        used_s, last_s = self._clock.used_s(), wall_s * LAST_SHARE
+        used_s, last_s = self._clock.used_s(), max(LEAST_LAST_S, wall_s * LAST_SHARE)
         if used_s > wall_s:
             self._stop(Stop.TIME)
             if self._tree.cpu_s() - self._cpu_before_last_s < IDLE_SHARE * last_s:

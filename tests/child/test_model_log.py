@@ -10,7 +10,7 @@ import unittest
 from tests.harness import ROOT
 
 PROLOGUE = f"""
-import io, logging, os, sys
+import io, logging, os, sys, types
 sys.path.insert(0, {str(ROOT)!r})
 from numerai_predict.child.model_log import show_log
 show_log(int(sys.argv[1]))
@@ -72,6 +72,8 @@ class ShowLogTest(unittest.TestCase):
             "mine.addHandler(logging.FileHandler('/dev/stdout', delay=True))",
             "mine.parent.addHandler(logging.StreamHandler())",
             f"{ON_ROOT}(logging.StreamHandler())",
+            "printer = logging.Handler(); printer.emit = lambda record: print(record.msg); "
+            "printer.console = types.SimpleNamespace(file=sys.stdout); mine.addHandler(printer)",
         ):
             self.check(["a"], f"{add}; mine.info('a')")
 

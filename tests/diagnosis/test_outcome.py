@@ -90,8 +90,8 @@ class LadderTest(DiagnosisTestCase):
     def test_diagnose_of_a_timeout_says_whether_it_waited_and_who_waited(self) -> None:
         for idle_s, forks, said, hint in (
             (0.0, 0, "was stopped while predicting.", "smaller"),
-            (150.0, 0, "was stopped while predicting; for the last 150 seconds it only waited.", "what it waits for"),
-            (150.0, 1, "150 seconds it and a process that it had forked only waited.", "deadlock"),
+            (60.0, 0, "was stopped while predicting; for the last 60 seconds it only waited.", "what it waits for"),
+            (60.0, 1, "60 seconds it and a process that it had forked only waited.", "deadlock"),
             (2.5, 4, "the last 2.5 seconds it and 4 processes that it had forked only waited.", "deadlock"),
         ):
             with self.subTest(said):
