@@ -100,10 +100,21 @@ FAULTS = {
     "breaks_a_pipe": Fault(Code.MODEL_RAISED, r"BrokenPipeError"),
     # It must have begun: its line is in the traceback.
     "sleeps_forever": Fault(
-        Code.TIMEOUT, r"more than 8 seconds \(\d+ of them computing\)", flags=("--time_limit", "8")
+        Code.TIMEOUT,
+        r"more than 8 seconds \(\d+ of them computing\).*; for the last 2 seconds it only waited\.\Z",
+        r"what it waits for.*time\.sleep",
+        flags=("--time_limit", "8"),
+    ),
+    "predicts_in_a_fork_too": Fault(
+        Code.TIMEOUT,
+        r"predicts_in_a_fork_too\.py line 19\).* the last 2 seconds it and a process that it had forked only waited",
+        r"deadlock.*loky",
+        flags=LONG_TIME,
     ),
     "raises_keyboard_interrupt": Fault(Code.MODEL_RAISED, r"KeyboardInterrupt"),
-    "computes_forever": Fault(Code.TIMEOUT, r"more than 3 seconds \(\d+ of them computing\)", flags=SHORT_TIME),
+    "computes_forever": Fault(
+        Code.TIMEOUT, r"more than 3 seconds \(\d+ of them computing\)(?!.*waited)", r"smaller", flags=SHORT_TIME
+    ),
     # What it does to its process
     "disables_logging": Fault(Code.MODEL_RAISED, r"nobody hears this"),
     "patches_pandas": Fault(Code.BAD_HANDOVER, r"cannot be checked: that raised TypeError"),
@@ -241,6 +252,18 @@ DELIVERED = {
     "returns_extra_ids": Delivered(r"1 of 651 ids are not live ids, first other"),
     "returns_a_subclass_of_dataframe": Delivered(),
     "replaces_standard_streams": Delivered(),
+    "logs_info": Delivered(
+        r"(?s)\A(?!.*a line of DEBUG).*\d INFO root: 650 rows\n.*\d INFO mine: a line of its own\n"
+        r".*\d WARNING py\.warnings: .*UserWarning: a warning"
+    ),
+    "logs_debug": Delivered(
+        r"(?s)\A(?!.*found a font).*\d DEBUG root: 650 rows\n.*\d DEBUG mine: ", flags=("--debug",)
+    ),
+    "configures_logging": Delivered(r"(?s)\A(?!.*(a line of INFO|shown.*shown)).*\n\| WARNING \| shown once\n"),
+    "logs_by_handlers_of_its_own": Delivered(
+        r"(?s)\A(?!.*(printed.*printed|opened.*opened|kept.*kept|hidden.*hidden)).*\nprinted\nopened\n"
+        r".* INFO keeps: kept\n.* INFO hides: hidden\n"
+    ),
     "turns_warnings_into_errors": Delivered(),
     "turns_numpy_errors_on": Delivered(),
     "changes_pandas_options": Delivered(),
@@ -273,6 +296,7 @@ CONFINED: dict[str, Fault | Delivered] = {
     "terminates_its_parent": Fault(Code.MODEL_RAISED, r"PermissionError: .*Operation not permitted"),
     "kills_all_processes": Delivered(),
     "changes_its_user": Delivered(),
+    "looks_up_its_user": Delivered(),
     # Files
     "writes_outside_its_folder": Delivered(),
     "writes_to_a_system_folder": Fault(
@@ -304,7 +328,12 @@ CONFINED: dict[str, Fault | Delivered] = {
     "forks_without_end": Fault(Code.TOO_MANY_PROCESSES, r"400", flags=("--time_limit", "50")),
     "leaves_a_grandchild": Delivered(),
     "leaves_a_daemon": Delivered(),
-    "leaves_a_daemon_and_hangs": Fault(Code.TIMEOUT, r"more than 3 seconds", flags=SHORT_TIME),
+    "leaves_a_daemon_and_hangs": Fault(
+        Code.TIMEOUT,
+        r"more than 8 seconds.* for the last 2 seconds it only waited\.\Z",
+        r"what it waits for",
+        flags=("--time_limit", "8"),
+    ),
     "returns_in_a_fork_too": Delivered(),
     # Ends
     "segfaults": Fault(Code.MODEL_CRASHED, r"SIGSEGV while predicting in predict \(\S*segfaults\.py line 9\)"),
@@ -381,4 +410,9 @@ TERMINAL: dict[str, Fault | Delivered] = {
 # What needs the platform's packages, or a container with certain flags: tried in the image of one version alone.
 PLATFORM: dict[str, Fault | Delivered] = {
     "imports_keras_of_tensorflow": Delivered(r"\A(?![\s\S]*not installed)[\s\S]*Saved the predictions"),
+    # How the process is
+    "compiles_with_numba": Delivered(
+        r"(?s)\A(?!.* DEBUG (numba|matplotlib|graphviz)).* DEBUG root: compiled", flags=("--debug",)
+    ),
+    "asks_torch_for_its_cache": Delivered(engine=("--user", "1234:1234")),
 }

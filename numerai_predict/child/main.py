@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 from numerai_predict.child.answer import Problem, Shape
 from numerai_predict.child.exceptions import describe_exception
 from numerai_predict.child.load import index_as_csv, load_model, read_data
+from numerai_predict.child.model_log import show_log
 from numerai_predict.child.names import (
     BENCHMARK_MODELS,
     CHECKING,
@@ -52,6 +53,7 @@ def serve(channel: ChildChannel, reaper: int) -> NoReturn:
     faulthandler.enable(crash_log)
     faulthandler.register(signal.SIGUSR2, crash_log)  # The parent asks so where we are when the time is up.
     channel.report_broken(confine(terms, reaper))
+    show_log(terms["log_level"])
     answer: Message = {"hosts": []}
     csv = b""
     try:
@@ -84,10 +86,11 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
 
     from numerai_predict.child import checks
     from numerai_predict.inspection import count_arguments, optional_second_argument
-    from numerai_predict.sandbox import explain_network_errors
+    from numerai_predict.sandbox import explain_network_errors, name_user
 
     hide_the_runtime()
     explain_network_errors(answer["hosts"])
+    name_user()
     reply, file = channel.request("model")
     with file:
         if fault := certain_to_fail(channel, file, reply["name"]):

@@ -12,6 +12,11 @@ from numerai_predict.platform_limits import TIME_LIMIT_S
 from numerai_predict.sandbox import LINE_LOST, Outcome, Stop
 
 UNREADABLE = Code.UNREADABLE_DATASET.label
+DEADLOCK = (
+    "Most likely a deadlock: a fork has none of the threads that LightGBM, XGBoost, torch or another library had "
+    "started before, and waits for them. Start no processes, or let joblib start them: its backends loky, the default, "
+    "and threading do not fork."
+)
 
 
 def diagnose(outcome: Outcome, answer: Answer | None, facts: PickleFacts | None, strict: bool = False) -> Fault | None:
@@ -86,10 +91,13 @@ def _stopped(outcome: Outcome) -> Fault | None:
         return Fault(Code.OUT_OF_MEMORY, f"The model used {used}{_container(outcome)} {where} and was stopped.")
     if outcome.stopped is Stop.TIME and limits.wall_s is not None:
         busy = f"{outcome.cpu_s:.0f} of them computing"
+        waiting, hint = _waiting(outcome)
+        stopped = f"was stopped {where}{crash_site(trace)}"
         return Fault(
             Code.TIMEOUT,
-            f"The model took more than {limits.wall_s:g} seconds ({busy}) and was stopped {where}{crash_site(trace)}.",
-            trace=without_our_frames(trace),
+            f"The model took more than {limits.wall_s:g} seconds ({busy}) and {stopped}{waiting}.",
+            hint,
+            without_our_frames(trace),
         )
     if outcome.stopped is Stop.PROCESSES:
         message = f"The model had more than {limits.processes} processes {where} and was stopped."
@@ -103,6 +111,17 @@ def _stopped(outcome: Outcome) -> Fault | None:
     if outcome.stopped is Stop.HANDOVER:
         return Fault(Code.BAD_HANDOVER, f"The model's process was stopped {where}: it sent {outcome.refusal}.")
     return None
+
+
+def _waiting(outcome: Outcome) -> tuple[str, str | None]:
+    """What a model that was too slow did instead of computing, and the remedy; nothing if it did compute."""
+    if not outcome.idle_s:
+        return "", None
+    if not outcome.forks:
+        hint = "Look for what it waits for: a lock, a queue, a file, a process that it started, time.sleep."
+        return f"; for the last {outcome.idle_s:g} seconds it only waited", hint
+    forks = "a process" if outcome.forks == 1 else f"{outcome.forks} processes"
+    return f"; for the last {outcome.idle_s:g} seconds it and {forks} that it had forked only waited", DEADLOCK
 
 
 def _claimed(answer: Answer) -> Fault | None:

@@ -10,6 +10,7 @@ from numerai_predict.sandbox.signals import undisturbed
 from numerai_predict.sandbox.supervisor import Supervisor
 from numerai_predict.sandbox.task import Task
 from numerai_predict.sandbox.threads import started_pool
+from numerai_predict.sandbox.user_name import name_user
 from numerai_predict.sandbox.workspace import NoWorkspaceError
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "explain_network_errors",
     "fork_program",
     "hide",
+    "name_user",
     "started_pool",
     "undisturbed",
 ]

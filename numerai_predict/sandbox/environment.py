@@ -25,7 +25,7 @@ THREAD_VARIABLES = (
 )
 # Where libraries write by themselves; numba cannot be imported where it finds no place for its cache.
 FOLDER_VARIABLES = ("HOME", "TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
-# getpass.getuser() raises KeyError for a user without a name.
+# getpass.getuser() takes the name from there; pwd has to know the same (user_name.py).
 USER_VARIABLES = ("USER", "LOGNAME")
 # Libraries that would try again for half a minute to reach a network that the model does not have.
 OFFLINE = dict.fromkeys(
@@ -35,9 +35,9 @@ OFFLINE = dict.fromkeys(
 CGROUP = Path("/sys/fs/cgroup")
 
 
-def model_environment(environ: Mapping[str, str], cpus: int, folder: Path) -> dict[str, str]:
+def model_environment(environ: Mapping[str, str], cpus: int, folder: Path, user: str) -> dict[str, str]:
     """What the model's process gets of `environ`: no secrets, thread counts for `cpus` CPUs unless set, and `folder`
-    to write to.
+    to write to. `user` is the name of the model's user.
 
     A library that counts the host's cores inside a 1-CPU container is up to 90 times slower (dmlc/xgboost#7653).
     """
@@ -47,7 +47,7 @@ def model_environment(environ: Mapping[str, str], cpus: int, folder: Path) -> di
     threads = {name: str(cpus) for name in THREAD_VARIABLES}
     # What the model printed before a crash, and where it crashed, must reach the log.
     diagnostics = {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
-    place = {**dict.fromkeys(FOLDER_VARIABLES, str(folder)), **dict.fromkeys(USER_VARIABLES, "model")}
+    place = {**dict.fromkeys(FOLDER_VARIABLES, str(folder)), **dict.fromkeys(USER_VARIABLES, user)}
     return {**threads, **diagnostics, **OFFLINE, **allowed, **place}
 
 

@@ -50,6 +50,8 @@ class Outcome:
 
     `wall_s` is the sum of its phases; `waited_s`, in which it waited for what it had asked for, comes on top.
     `dropped_log_bytes` of its output were beyond the limit, `unread_log_bytes` taken by nobody in time.
+    `idle_s` are the last seconds of its time, if it was stopped for the time and did not compute in them, and `forks`
+    is how many of its processes then were forks of itself.
     `uncounted` is what of its files could not be counted, where it was stopped for that.
     `files` are those that it was handed, in their order. `payload` came with the answer, and is closed by who takes it.
     `trace` is what its faulthandler wrote. `broken` names the promises that did not hold, each with the reason; None
@@ -70,6 +72,8 @@ class Outcome:
     log_tail: str
     limits: Limits
     files: tuple[str, ...] = ()
+    idle_s: float = 0.0
+    forks: int = 0
     refusal: str = ""
     uncounted: str = ""
     trace: str = ""

@@ -1,6 +1,7 @@
 """A process and all its descendants: how many they are, how much memory they hold, and ending them."""
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -29,6 +30,7 @@ class _Process(NamedTuple):
     dead: bool = False
     start: int = UNKNOWN
     rss: int = 0
+    cpu_s: float = math.nan
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -65,6 +67,18 @@ class ProcessTree:
     def count(self) -> int:
         """How many of its processes were alive at the last look."""
         return sum(not member.dead for member in self._members.values())
+
+    def cpu_s(self) -> float:
+        """The CPU time that its processes have used so far, those included that have ended; NaN if it is not known."""
+        self._look()
+        reaper = _read_stat(self._reaper.pid) or self._reaper  # Has the time of the orphans that have ended.
+        return sum(process.cpu_s for process in (reaper, *self._members.values()))
+
+    def forks(self) -> int:
+        """How many of its processes are forks of the program, and no other program since."""
+        command = _read(self.program, "cmdline")
+        others = [pid for pid in self._members if pid != self.program]
+        return sum(_read(pid, "cmdline") == command for pid in others)
 
     def memory_bytes(self) -> int:
         """What the tree holds now; keeps the peak."""
@@ -199,7 +213,9 @@ def _read_stat(pid: int) -> _Process | None:
     fields = stat.rpartition(b")")[2].split(None, 20)
     # A process is dead when all its threads are, the first one often before.
     dead = fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
-    return _Process(pid, int(fields[1]), int(fields[2]), int(fields[3]), dead, int(fields[19]))
+    # Its own in user and kernel mode, and that of its children that have ended.
+    cpu_s = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return _Process(pid, int(fields[1]), int(fields[2]), int(fields[3]), dead, int(fields[19]), cpu_s=cpu_s)
 
 
 def _list_with_ps() -> dict[int, _Process]:

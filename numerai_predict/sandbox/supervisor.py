@@ -1,6 +1,8 @@
 """Runs a program under limits, in a process of its own, and says how it ended; knows nothing of pickles."""
 
 import contextlib
+import logging
+import math
 import os
 import selectors
 import signal
@@ -25,6 +27,7 @@ from numerai_predict.sandbox.provider import FileProvider
 from numerai_predict.sandbox.reaper import ReaperReports
 from numerai_predict.sandbox.signals import undisturbed
 from numerai_predict.sandbox.task import Task
+from numerai_predict.sandbox.user_name import name_of
 from numerai_predict.sandbox.workspace import REMOVE_SECONDS, SHARED_MEMORY, Workspace
 
 POLL_SECONDS = 0.02
@@ -38,6 +41,13 @@ HASTE_SECONDS = 2.0
 MAX_TRACE_BYTES = 100_000
 # Of the container's memory, for what is not counted: the parent has to stop a program before the kernel does.
 SPARE_SHARE = 0.05
+# The last part of a program's time, or some seconds if that is more: one that computes for less than a share of it is
+# waiting. Who waits in a loop still computes a little.
+LAST_SHARE = 0.1
+LEAST_LAST_S = 2.0
+IDLE_SHARE = 0.02
+
+_log = logging.getLogger(__name__)
 
 
 class Supervisor:
@@ -69,6 +79,9 @@ class Supervisor:
         self._trace = bytearray()
         self._child: Child | None = None
         self._stopped: Stop | None = None
+        self._cpu_before_last_s = math.nan
+        self._idle_s = 0.0
+        self._forks = 0
         self._refusal = ""
         self._uncounted = ""
         self._interruptions: list[int] = []
@@ -131,12 +144,16 @@ class Supervisor:
         return Birthplace(
             folder=self._workspace.folder,
             user=self._workspace.user,
-            environment=model_environment(os.environ, available_cpus(), self._workspace.folder),
+            environment=model_environment(os.environ, available_cpus(), self._workspace.folder, self._user_name()),
             channel=theirs.fileno(),
             stdout=self._output(stdout, handed_over),
             stderr=self._output(stderr, handed_over),
             reports=self._pipe(self._take_report, handed_over),
         )
+
+    def _user_name(self) -> str:
+        user = self._workspace.user
+        return name_of(os.getuid() if user is None else user)
 
     def _output(self, stream: BinaryIO | None, until: contextlib.ExitStack) -> int:
         """A pipe for what the program prints; it can also be opened by its name, /dev/stdout or /dev/stderr."""
@@ -168,9 +185,18 @@ class Supervisor:
             self._stop(Stop.MEMORY)
         elif self._tree.count() > limits.processes:
             self._stop(Stop.PROCESSES)
-        elif limits.wall_s is not None and self._clock.used_s() > limits.wall_s:
-            self._stop(Stop.TIME)
+        elif limits.wall_s is not None:
+            self._look_at_clock(limits.wall_s)
         self._look_at_disk()
+
+    def _look_at_clock(self, wall_s: float) -> None:
+        used_s, last_s = self._clock.used_s(), max(LEAST_LAST_S, wall_s * LAST_SHARE)
+        if used_s > wall_s:
+            self._stop(Stop.TIME)
+            if self._tree.cpu_s() - self._cpu_before_last_s < IDLE_SHARE * last_s:
+                self._idle_s, self._forks = last_s, self._tree.forks()
+        elif used_s > wall_s - last_s and math.isnan(self._cpu_before_last_s):
+            self._cpu_before_last_s = self._tree.cpu_s()
 
     def _look_at_disk(self) -> None:
         try:
@@ -257,6 +283,8 @@ class Supervisor:
             "folder": str(self._workspace.folder),
             "memory_bytes": self._limits.memory_bytes,
             "file_bytes": self._limits.disk_bytes,
+            # Its DEBUG lines are wanted where ours are; the others always.
+            "log_level": min(logging.INFO, _log.getEffectiveLevel()),
         }
 
     def _hand_over(self, _: int) -> bool:
@@ -360,6 +388,8 @@ class Supervisor:
             log_tail=self._relay.tail,
             limits=self._limits,
             files=tuple(self._files),
+            idle_s=self._idle_s,
+            forks=self._forks,
             refusal=self._refusal,
             uncounted=self._uncounted,
             trace=self._trace.decode(errors="replace"),

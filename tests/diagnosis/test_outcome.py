@@ -87,6 +87,17 @@ class LadderTest(DiagnosisTestCase):
         fault = self.check(Code.TIMEOUT, late, "was stopped while predicting in predict (model.py line 5).")
         self.assertEqual(fault.trace, trace)
 
+    def test_diagnose_of_a_timeout_says_whether_it_waited_and_who_waited(self) -> None:
+        for idle_s, forks, said, hint in (
+            (0.0, 0, "was stopped while predicting.", "smaller"),
+            (60.0, 0, "was stopped while predicting; for the last 60 seconds it only waited.", "what it waits for"),
+            (60.0, 1, "60 seconds it and a process that it had forked only waited.", "deadlock"),
+            (2.5, 4, "the last 2.5 seconds it and 4 processes that it had forked only waited.", "deadlock"),
+        ):
+            with self.subTest(said):
+                late = replace(GOOD, stopped=Stop.TIME, phase="predicting", status=-9, idle_s=idle_s, forks=forks)
+                self.assertIn(hint, self.check(Code.TIMEOUT, late, said).hint)
+
     def test_diagnose_of_memory_in_a_smaller_container_names_both(self) -> None:
         limits = Limits(wall_s=600.0, memory_bytes=450 << 20)
         small = replace(GOOD, stopped=Stop.MEMORY, limits=limits, container_bytes=512 << 20, status=-9)

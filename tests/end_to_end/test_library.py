@@ -65,6 +65,12 @@ def prints(live_features: pd.DataFrame) -> pd.DataFrame:
     raise ValueError
 
 
+def logs(live_features: pd.DataFrame) -> pd.DataFrame:
+    logging.info("a line of INFO")
+    logging.debug("a line of DEBUG")
+    return live_features
+
+
 class LibraryTestCase(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -132,6 +138,17 @@ class RunModelTest(LibraryTestCase):
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
         self.assertEqual("", done.stdout)
         self.assertNotIn("to standard", done.stderr)
+
+    def test_log_of_the_model_goes_there_too_from_info_on_and_from_debug_on_where_ours_does(self) -> None:
+        ours = logging.getLogger("numerai_predict")
+        self.addCleanup(ours.setLevel, ours.level)
+        for level, shown in ((logging.NOTSET, (1, 0)), (logging.ERROR, (1, 0)), (logging.DEBUG, (1, 1))):
+            with self.subTest(level):
+                ours.setLevel(level)
+                stderr = io.BytesIO()
+                run_model(self.request(logs), RunContext(stderr=stderr))
+                said = stderr.getvalue()
+                self.assertEqual(shown, (said.count(b"a line of INFO\n"), said.count(b"a line of DEBUG\n")))
 
     def test_keyboard_interrupt_is_raised_and_leaves_nothing(self) -> None:
         def interrupt(report: RunReport) -> None:

@@ -19,21 +19,21 @@ FOLDER = Path("/private")
 
 class ModelEnvironmentTest(unittest.TestCase):
     def test_environment_with_secrets_lets_none_through(self) -> None:
-        kept = model_environment(dict.fromkeys(SECRETS, "secret"), 1, FOLDER)
+        kept = model_environment(dict.fromkeys(SECRETS, "secret"), 1, FOLDER, "somebody")
         self.assertEqual([name for name in kept if name in SECRETS], [])
         self.assertNotIn("secret", kept.values())
 
     def test_environment_with_python_settings_that_change_imports_drops_them(self) -> None:
         names = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONUSERBASE")
-        self.assertFalse(set(names) & set(model_environment(dict.fromkeys(names, "/x"), 1, FOLDER)))
+        self.assertFalse(set(names) & set(model_environment(dict.fromkeys(names, "/x"), 1, FOLDER, "somebody")))
 
     def test_environment_with_harmless_names_keeps_them(self) -> None:
         given = {"PATH": "/bin", "LANG": "C.UTF-8", "LC_ALL": "C", "TZ": "UTC"}
-        kept = model_environment(given, 1, FOLDER)
+        kept = model_environment(given, 1, FOLDER, "somebody")
         self.assertEqual({name: kept.get(name) for name in given}, given)
 
     def test_environment_without_thread_counts_sets_all_to_the_cpus(self) -> None:
-        kept = model_environment({}, 3, FOLDER)
+        kept = model_environment({}, 3, FOLDER, "somebody")
         self.assertEqual({name: kept.get(name) for name in THREAD_VARIABLES}, dict.fromkeys(THREAD_VARIABLES, "3"))
         promised = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"}
         self.assertLessEqual(promised | {"POLARS_MAX_THREADS"}, set(THREAD_VARIABLES))
@@ -41,21 +41,21 @@ class ModelEnvironmentTest(unittest.TestCase):
     def test_environment_with_a_thread_count_keeps_it(self) -> None:
         for name in THREAD_VARIABLES:
             with self.subTest(name=name):
-                self.assertEqual(model_environment({name: "7"}, 3, FOLDER)[name], "7")
+                self.assertEqual(model_environment({name: "7"}, 3, FOLDER, "somebody")[name], "7")
 
     def test_environment_points_all_that_libraries_write_to_the_folder(self) -> None:
         names = ("HOME", "TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
-        kept = model_environment(dict.fromkeys((*names, "USER"), "/of/the/parent"), 1, FOLDER)
+        kept = model_environment(dict.fromkeys((*names, "USER"), "/of/the/parent"), 1, FOLDER, "somebody")
         self.assertEqual({name: kept.get(name) for name in names}, dict.fromkeys(names, "/private"))
-        self.assertEqual((kept.get("USER"), kept.get("LOGNAME")), ("model", "model"))
+        self.assertEqual((kept.get("USER"), kept.get("LOGNAME")), ("somebody", "somebody"))
 
     def test_environment_keeps_libraries_from_trying_the_network(self) -> None:
-        kept = model_environment({}, 1, FOLDER)
+        kept = model_environment({}, 1, FOLDER, "somebody")
         names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
         self.assertEqual({kept.get(name) for name in names}, {"1"})
 
     def test_environment_shows_output_and_crashes_at_once(self) -> None:
-        kept = model_environment({}, 1, FOLDER)
+        kept = model_environment({}, 1, FOLDER, "somebody")
         self.assertEqual((kept.get("PYTHONUNBUFFERED"), kept.get("PYTHONFAULTHANDLER")), ("1", "1"))
 
 

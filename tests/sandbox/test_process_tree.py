@@ -385,6 +385,44 @@ class CountTest(TreeCase):
         self.go_on()
         self.assert_soon(lambda: tree.memory_bytes() > 0 and tree.count() == 2)
 
+    def test_forks_are_the_living_processes_that_run_no_other_program(self) -> None:
+        tree = self.start("""if os.fork() == 0:
+    wait()
+elif os.fork() == 0:
+    os.execlp("sh", "sh", "-c", "echo ready; read line")
+elif os.fork() == 0:
+    os._exit(0)
+wait()
+""")
+        self.hear()
+        self.look(tree)
+        self.assertEqual(tree.forks(), 1)
+
+    def test_cpu_time_of_a_process_that_waits_does_not_grow(self) -> None:
+        tree = self.start("say('ready'); wait()")
+        self.hear()
+        before = tree.cpu_s()
+        time.sleep(0.5)
+        self.assertLess(tree.cpu_s() - before, 0.05)
+
+    def test_cpu_time_is_that_of_children_that_ended_and_of_orphans_too(self) -> None:
+        tree = self.start("""
+def compute():
+    enough = time.process_time() + 0.3
+    while time.process_time() < enough:
+        pass
+daemon(compute)
+if os.fork() == 0:
+    compute()
+    os._exit(0)
+os.wait()
+say('ready')
+wait()
+""")
+        self.hear()
+        self.assert_soon(lambda: _children_of(self.reaper.pid) == [self.program])
+        self.assertGreater(tree.cpu_s(), 0.55)
+
     def test_orphans_that_ended_are_reaped(self) -> None:
         tree = self.start("for _ in range(30):\n    daemon(lambda: None)\nsay('ready')\nwait()")
         self.hear()

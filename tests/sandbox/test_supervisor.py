@@ -203,6 +203,18 @@ class TestRunLimited(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 30)
         self.assert_ends(int(outcome.log_tail))
 
+    def test_program_that_waits_to_the_end_of_its_time_is_known_to_with_its_forks(self) -> None:
+        compute = "while time.process_time() < 600: pass"
+        for program, idle_s, forks in (
+            ("time.sleep(600)", 2.0, 0),
+            ("os.fork(); time.sleep(600)", 2.0, 1),
+            (compute, 0.0, 0),
+            (f"if os.fork() == 0:\n    {compute}\ntime.sleep(600)", 0.0, 0),
+        ):
+            with self.subTest(program):
+                outcome = self.run_program(program, Limits(wall_s=4))
+                self.assertEqual((Stop.TIME, idle_s, forks), (outcome.stopped, outcome.idle_s, outcome.forks))
+
     def test_program_over_its_memory_is_ended(self) -> None:
         limits = Limits(wall_s=60, memory_bytes=300_000_000)
         outcome = self.run_program("hold = [b'x' * 10_000_000 for _ in range(1000)]; time.sleep(60)", limits)
