@@ -118,7 +118,7 @@ class Code(Enum):
     MISSING_PROGRAM = (
         Blame.MODEL,
         "The model starts a program that is not installed here.",
-        "Leave the program out: the platform has Python and its packages, no GPU tools and no compiler.",
+        "Do without the program: a model can count on Python and the platform's packages alone.",
     )
     MISSING_LIBRARY = (
         Blame.MODEL,
@@ -163,8 +163,8 @@ class Code(Enum):
     )
     TOO_MANY_PROCESSES = (
         Blame.MODEL,
-        "The model started more processes than its limit.",
-        "Use no more workers than there are CPUs (n_jobs=1 is fastest on the platform), and let them end.",
+        "The model started more processes or threads than it may have.",
+        "Use no more workers and threads than there are CPUs (n_jobs=1 is fastest on the platform), and let them end.",
     )
     BAD_HANDOVER = (
         Blame.MODEL,

@@ -132,7 +132,30 @@ FAULTS = {
     "opens_missing_file": Fault(Code.MISSING_FILE, r"/content/drive/MyDrive/features\.csv", r"inside the pickle"),
     "reads_missing_parquet": Fault(Code.MISSING_FILE, r"train\.parquet"),
     "opens_a_folder": Fault(Code.MODEL_RAISED, r"Is a directory: '/etc'"),
+    "starts_a_missing_program": Fault(
+        Code.MISSING_PROGRAM, r"the program 'nvidia-smi', which is not .* in predict \(.*line 10\)", r"no GPU"
+    ),
+    "starts_a_missing_program_by_a_shell": Fault(
+        Code.MISSING_PROGRAM, r"by a shell, which did not find it \(.*no-such-program.*line 10\)"
+    ),
+    "loads_a_missing_library": Fault(Code.MISSING_LIBRARY, r"libta_lib\.so\.0.*line 10\)", r"pandas-ta-classic"),
     "uses_requests": Fault(Code.NETWORK_USED, r"numer\.ai"),
+    "asks_numerapi_for_the_round": Fault(
+        Code.NETWORK_USED, r"tried to reach api-tournament\.numer\.ai.*KeyError: 'data'.*line 8\)", r"before you pickle"
+    ),
+    "downloads_with_boto3": Fault(
+        Code.NETWORK_USED, r"neither credentials nor .*Unable to locate credentials.*line 10"
+    ),
+    "downloads_with_boto3_and_keys": Fault(Code.NETWORK_USED, r"weights\.s3\.amazonaws\.com.*line 11\)"),
+    "reads_a_csv_from_the_web": Fault(Code.NETWORK_USED, r"tried to reach example\.com.*line 7\)"),
+    "opens_a_file_instead_of_a_download": Fault(
+        Code.NETWORK_USED,
+        r"FileNotFoundError.*weights\.json.*, after ConnectionError.*example\.com",
+        r"before you pickle",
+    ),
+    "swallows_a_failed_download": Fault(
+        Code.MODEL_RAISED, r"NoneType.*; before that it tried to reach example\.com", r"may succeed on your machine"
+    ),
     "times_out_on_the_network": Fault(Code.MODEL_RAISED, r"TimeoutError: timed out"),
     "uses_an_undefined_name": Fault(Code.MODEL_RAISED, r"NameError: name 'modell' is not defined"),
     "uses_a_category": Fault(Code.MODEL_RAISED, r"Cannot interpret 'CategoricalDtype"),
@@ -156,7 +179,7 @@ FAULTS = {
     # While it is loaded
     "raises_on_load": Fault(Code.LOAD_FAILED, r"ValueError: no such regime in load"),
     "raises_keyboard_interrupt_on_load": Fault(Code.LOAD_FAILED, r"KeyboardInterrupt"),
-    "raises_import_error_on_load": Fault(Code.LOAD_FAILED, r"libgomp"),
+    "raises_import_error_on_load": Fault(Code.MISSING_LIBRARY, r"Loading the pickle needs a shared.*libgomp"),
     "reads_standard_input_on_load": Fault(Code.LOAD_FAILED, r"EOF when reading a line"),
     "opens_missing_file_on_load": Fault(Code.MISSING_FILE, r"features\.csv"),
     "exits_on_load": Fault(Code.MODEL_EXITED, r"sys\.exit\(0\) while loading"),
@@ -409,6 +432,30 @@ TERMINAL: dict[str, Fault | Delivered] = {
 
 # What needs the platform's packages, or a container with certain flags: tried in the image of one version alone.
 PLATFORM: dict[str, Fault | Delivered] = {
+    "downloads_with_aiohttp": Fault(Code.NETWORK_USED, r"example\.com"),
+    "downloads_with_curl_cffi": Fault(Code.NETWORK_USED, r"resolve host: example\.com"),
+    "scans_parquet_in_s3": Fault(Code.NETWORK_USED, r"."),
+    "downloads_weights_of_tabpfn": Fault(Code.NETWORK_USED, r"tried to reach huggingface\.co, and"),
+    "asks_yfinance_for_prices": Fault(
+        Code.MODEL_RAISED,
+        r'IndexError.*; before that it printed "Could not resolve host"',
+        r"may succeed on your machine",
+    ),
+    "compiles_with_torch": Delivered(),
+    "fills_shared_memory": Fault(
+        Code.DISK_FULL,
+        r"Shared memory \(/dev/shm, 64 MB\) was full: the model's process died of SIGBUS .*line 12\)",
+        r"n_jobs=1, num_workers=0",
+    ),
+    "fills_shared_memory_with_tensors": Fault(Code.DISK_FULL, r"No space left on device", r"64 MB|n_jobs=1"),
+    "starts_too_many_threads": Fault(
+        Code.TOO_MANY_PROCESSES,
+        r"at most 40 .* in this container.*can't start new thread",
+        engine=("--pids-limit", "40"),
+    ),
+    "starts_too_many_native_threads": Fault(
+        Code.TOO_MANY_PROCESSES, r"at most 40 .* in this container.*libgomp", engine=("--pids-limit", "40")
+    ),
     "imports_keras_of_tensorflow": Delivered(r"\A(?![\s\S]*not installed)[\s\S]*Saved the predictions"),
     # How the process is
     "compiles_with_numba": Delivered(

@@ -10,7 +10,7 @@ CHILD = "--child"
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 stand_ins: dict[str, dict[str, Any]] = {
     "hide_parent": {"hide": lambda secrets: ""},
-    "confine": {"confine": lambda terms, reaper: {}, "explain_network_errors": lambda hosts: None},
+    "confine": {"confine": lambda terms, reaper: {}, "explain_network_errors": lambda attempts: None},
 }
 for name, functions in stand_ins.items():
     module = sys.modules[f"numerai_predict.sandbox.{name}"] = types.ModuleType(name)

@@ -22,9 +22,19 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class EarlierException:
+    """An exception that another one followed from, or consists of."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
 class RaisedException:
     """An exception of the model; `kinds` are the names of its class and bases, `where` is the user's line as
-    ` in predict (model.py line 12)`, `libraries` the versions of those that were loaded.
+    ` in predict (model.py line 12)`, `libraries` the versions of those that were loaded, `earlier` the exceptions
+    behind it. `program` is what could not be started, if it is about that, `tried` the hosts that the very call which
+    it came out of had tried to reach.
     """
 
     kind: str
@@ -34,6 +44,9 @@ class RaisedException:
     where: str
     trace: str
     libraries: dict[str, str]
+    earlier: list[EarlierException] = field(default_factory=list)
+    program: str = ""
+    tried: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

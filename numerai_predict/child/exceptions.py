@@ -1,14 +1,18 @@
 """What the child reports of an exception: the user's own frames first, ours left out."""
 
+import os
 import sys
 import traceback
+from collections.abc import Iterable
 from traceback import TracebackException
 from types import TracebackType
 
-from numerai_predict.child.answer import RaisedException
+from numerai_predict.child.answer import EarlierException, RaisedException
 from numerai_predict.own_files import is_ours
+from numerai_predict.sandbox import NetworkAttempts
 
 MAX_MESSAGE = 150_000
+MAX_EARLIER = 10
 MAX_TRACE = 20_000
 # Libraries whose version often explains a failure; only those that are loaded are named.
 LIBRARIES = (
@@ -16,9 +20,13 @@ LIBRARIES = (
     *("polars", "torch", "tensorflow", "keras", "jax", "onnx", "numba", "statsmodels"),
 )
 
+# What starts programs: functions of subprocess, which asyncio uses too, and of os.exec*.
+_STARTERS = (("subprocess", "_execute_child"), ("os", "_execvpe"))
 
-def describe_exception(error: BaseException) -> RaisedException:
+
+def describe_exception(error: BaseException, attempts: NetworkAttempts) -> RaisedException:
     """The exception as plain data for the parent's diagnosis; frames of the runtime are left out wherever they are."""
+    earlier = _behind(error)
     users = error.__traceback__
     while users and is_ours(users.tb_frame.f_code.co_filename):
         users = users.tb_next
@@ -32,7 +40,40 @@ def describe_exception(error: BaseException) -> RaisedException:
         libraries={
             name: str(getattr(sys.modules[name], "__version__", "")) for name in LIBRARIES if name in sys.modules
         },
+        earlier=[EarlierException(type(each).__name__, _text_of(each)[:MAX_MESSAGE]) for each in earlier],
+        program=next(filter(None, map(_program, (error, *earlier))), ""),
+        tried=list(dict.fromkeys(host for each in (error, *earlier) for host in attempts.behind(each.__traceback__))),
     )
+
+
+def _behind(error: BaseException) -> list[BaseException]:
+    """The exceptions that it followed from or consists of, nearest first. (`raise … from None` hides one, no more.)"""
+    found: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting and len(found) <= MAX_EARLIER:
+        each = waiting.pop(0)
+        if each is not None and not any(each is known for known in found):
+            found.append(each)
+            waiting += [each.__cause__, each.__context__, *_members(getattr(each, "exceptions", ()))]
+    return found[1:]
+
+
+def _members(exceptions: object) -> Iterable[BaseException]:
+    """Those of an ExceptionGroup, which Python 3.10 does not have; of another class it may be anything."""
+    return [each for each in exceptions if isinstance(each, BaseException)] if isinstance(exceptions, tuple) else []
+
+
+def _program(error: BaseException) -> str:
+    """The program that was not found when it was to be started, if that is what the error says. It says the same of a
+    working directory that is not there.
+    """
+    if not isinstance(error, FileNotFoundError) or error.__traceback__ is None:
+        return ""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    if (frame.f_globals.get("__name__"), frame.f_code.co_name) not in _STARTERS:
+        return ""
+    missing = error.filename or frame.f_locals.get("file")
+    return "" if missing in (None, frame.f_locals.get("cwd")) else os.fsdecode(missing)
 
 
 def _without_our_frames(shown: TracebackException) -> TracebackException:

@@ -31,7 +31,14 @@ from numerai_predict.child.names import (
 from numerai_predict.faults import Fault
 from numerai_predict.inspection import Findings, before_loading, inspect_pickle
 from numerai_predict.own_files import is_ours
-from numerai_predict.sandbox import ChildChannel, Message, confine, fork_program
+from numerai_predict.sandbox import (
+    ChildChannel,
+    Message,
+    NetworkAttempts,
+    confine,
+    explain_network_errors,
+    fork_program,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +61,9 @@ def serve(channel: ChildChannel, reaper: int) -> NoReturn:
     faulthandler.register(signal.SIGUSR2, crash_log)  # The parent asks so where we are when the time is up.
     channel.report_broken(confine(terms, reaper))
     show_log(terms["log_level"])
-    answer: Message = {"hosts": []}
+    attempts = NetworkAttempts()
+    explain_network_errors(attempts)
+    answer: Message = {"hosts": attempts.hosts}
     csv = b""
     try:
         csv = TASKS[terms["task"]](channel, answer)
@@ -62,9 +71,9 @@ def serve(channel: ChildChannel, reaper: int) -> NoReturn:
         if raised_by_us(fault):
             answer["fault"] = asdict(Problem(fault.code.label, fault.message, fault.hint))
         else:
-            answer["exception"] = asdict(describe_exception(fault))
+            answer["exception"] = asdict(describe_exception(fault, attempts))
     except BaseException as error:
-        answer["exception"] = asdict(describe_exception(error))
+        answer["exception"] = asdict(describe_exception(error, attempts))
     channel.answer(answer, csv)
     flush_and_exit()
 
@@ -86,10 +95,9 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
 
     from numerai_predict.child import checks
     from numerai_predict.inspection import count_arguments, optional_second_argument
-    from numerai_predict.sandbox import explain_network_errors, name_user
+    from numerai_predict.sandbox import name_user
 
     hide_the_runtime()
-    explain_network_errors(answer["hosts"])
     name_user()
     reply, file = channel.request("model")
     with file:

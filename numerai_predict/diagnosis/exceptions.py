@@ -5,9 +5,9 @@ from collections.abc import Callable
 from numerai_predict.child import CHECKING, INSPECTING, Answer
 from numerai_predict.diagnosis.columns import columns
 from numerai_predict.diagnosis.loading import damaged, library_skew, missing_attribute, python_version
-from numerai_predict.diagnosis.machine import cuda, file, memory
+from numerai_predict.diagnosis.machine import compiler, cuda, file, library, memory, program
 from numerai_predict.diagnosis.modules import missing_module
-from numerai_predict.diagnosis.network import network
+from numerai_predict.diagnosis.network import HINT_BESIDE, attempt_beside, network
 from numerai_predict.diagnosis.raised import Raised
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import THIS_PYTHON, PickleFacts, other_pythons
@@ -16,13 +16,15 @@ from numerai_predict.inspection import THIS_PYTHON, PickleFacts, other_pythons
 _ODD_ERRORS = ("TypeError", "ValueError", "SystemError")
 
 
-def fault_of_exception(answer: Answer, phase: str, facts: PickleFacts) -> Fault | None:
-    """The fault behind the exception that the model's process answered with, with its traceback; None if it did not."""
+def fault_of_exception(answer: Answer, phase: str, facts: PickleFacts, log: str = "") -> Fault | None:
+    """The fault behind the exception that the model's process answered with, with its traceback; None if it did not.
+    `log` is the end of what it printed.
+    """
     if answer.exception is None:
         return None
     raised = Raised(**vars(answer.exception), phase=phase, facts=facts)
     explained = (rule(raised) for rule in _RULES)
-    fault = next(filter(None, explained), None) or _unexplained(raised, answer)
+    fault = next(filter(None, explained), None) or _unexplained(raised, answer, log)
     fault.trace = raised.trace
     return fault
 
@@ -33,14 +35,17 @@ def perhaps_another_python(facts: PickleFacts) -> str:
     return f"The pickle may have been written by Python {others}; this is Python {THIS_PYTHON}. " if others else ""
 
 
-def _unexplained(raised: Raised, answer: Answer) -> Fault:
+def _unexplained(raised: Raised, answer: Answer, log: str) -> Fault:
     code = Code.LOAD_FAILED if raised.is_loading else Code.MODEL_RAISED
     second = answer.optional_second
     aside = f"; its parameter {second!r} received the benchmark models" if second else ""
-    if answer.hosts:
-        aside += f"; before that it tried to reach {', '.join(answer.hosts)}, and a model has no internet access"
+    attempt = attempt_beside(answer, log)
     first = perhaps_another_python(raised.facts) if raised.kind in _ODD_ERRORS else ""
-    return Fault(code, f"{first}{raised.subject} raised {raised.said}{raised.where}{aside}.")
+    return Fault(
+        code,
+        f"{first}{raised.subject} raised {raised.said}{raised.where}{aside}{attempt}.",
+        HINT_BESIDE if attempt else None,
+    )
 
 
 def _inspection(raised: Raised) -> Fault | None:
@@ -65,6 +70,6 @@ def _exited(raised: Raised) -> Fault | None:
 
 
 _RULES: tuple[Callable[[Raised], Fault | None], ...] = (
-    *(memory, _inspection, _check, _exited, python_version, cuda, missing_module, missing_attribute),
-    *(library_skew, damaged, columns, network, file),
+    *(memory, _inspection, _check, network, library, compiler, program, _exited),
+    *(python_version, cuda, missing_module, missing_attribute, library_skew, damaged, columns, file),
 )

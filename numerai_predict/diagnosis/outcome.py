@@ -6,6 +6,7 @@ from dataclasses import replace
 from numerai_predict.child import BENCHMARK_MODELS, DATA, LIVE_FEATURES, LOADING, READING, Answer, Problem
 from numerai_predict.diagnosis.crash import crash_site, without_our_frames
 from numerai_predict.diagnosis.exceptions import fault_of_exception, perhaps_another_python
+from numerai_predict.diagnosis.exhausted import exhausted
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import PickleFacts
 from numerai_predict.platform_limits import TIME_LIMIT_S
@@ -33,11 +34,12 @@ def diagnose(outcome: Outcome, answer: Answer | None, facts: PickleFacts | None,
     if facts is None:
         return _never_began(outcome, answer)
     if answer is None:
-        return _killed_by_kernel(outcome) or _died(outcome, facts)
+        return _killed_by_kernel(outcome) or exhausted(outcome, None, facts) or _died(outcome, facts)
     return (
         _worker_killed_by_kernel(outcome, answer)
         or _claimed(answer)
-        or fault_of_exception(answer, outcome.phase, facts)
+        or exhausted(outcome, answer, facts)
+        or fault_of_exception(answer, outcome.phase, facts, outcome.log_tail)
         or _fault_of_all(answer.failures)
         or (_fault_of_all(answer.warnings) if strict else None)
     )

@@ -4,6 +4,7 @@ from numerai_predict.sandbox.channel import LINE_LOST, ChildChannel, Message, Pr
 from numerai_predict.sandbox.confine import confine, explain_network_errors
 from numerai_predict.sandbox.hide_parent import hide
 from numerai_predict.sandbox.launcher import Birthplace, Child, ExecLauncher, Launcher
+from numerai_predict.sandbox.network_attempts import NetworkAttempts
 from numerai_predict.sandbox.outcome import PROMISES, Limits, Outcome, Stop
 from numerai_predict.sandbox.reaper import fork_program
 from numerai_predict.sandbox.signals import undisturbed
@@ -23,6 +24,7 @@ __all__ = [
     "Launcher",
     "Limits",
     "Message",
+    "NetworkAttempts",
     "NoWorkspaceError",
     "Outcome",
     "ProtocolError",

@@ -20,9 +20,9 @@ class MemoryGroup:
     @classmethod
     def ours(cls, mount: Path = MOUNT, membership: Path = MEMBERSHIP) -> "MemoryGroup | None":
         """The group that this process is in; None where there are none (macOS) or memory is not counted."""
-        for group in _candidates(mount, membership):
-            if os.getpid() in _numbers(group.folder / "cgroup.procs") and (group.folder / "memory.stat").exists():
-                return group
+        for folder, version in _candidates("memory", mount, membership):
+            if os.getpid() in _numbers(folder / "cgroup.procs") and (folder / "memory.stat").exists():
+                return cls(folder, version)
         return None
 
     @property
@@ -72,19 +72,27 @@ class MemoryGroup:
         return {key: int(value) for key, value in lines}
 
 
-def _candidates(mount: Path, membership: Path) -> Iterator[MemoryGroup]:
-    """Where our group may be. In a container the mount may be the group itself, whatever path the kernel names:
-    https://man7.org/linux/man-pages/man7/cgroup_namespaces.7.html.
+def tasks_limit(mount: Path = MOUNT, membership: Path = MEMBERSHIP) -> int | None:
+    """How many processes and threads our group may have in all; None if there is no limit."""
+    for folder, _ in _candidates("pids", mount, membership):
+        if os.getpid() in _numbers(folder / "cgroup.procs"):
+            return min((n for each in (folder, *folder.parents) for n in _numbers(each / "pids.max")), default=None)
+    return None
+
+
+def _candidates(controller: str, mount: Path, membership: Path) -> Iterator[tuple[Path, int]]:
+    """Where our group may be, and the version of cgroups there. In a container the mount may be the group itself,
+    whatever path the kernel names: https://man7.org/linux/man-pages/man7/cgroup_namespaces.7.html.
     """
     for line in _read(membership).splitlines():
         _, controllers, path = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            version, roots = 1, [mount / "memory"]
+        if controller in controllers.split(","):
+            version, roots = 1, [mount / controller]
         elif not controllers:
             version, roots = 2, [mount, mount / "unified"]
         else:
             continue
-        yield from (MemoryGroup(folder, version) for root in roots for folder in (root / path.lstrip("/"), root))
+        yield from ((folder, version) for root in roots for folder in (root / path.lstrip("/"), root))
 
 
 def _machine_caches() -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 from numerai_predict.sandbox import landlock, linux, seccomp
 from numerai_predict.sandbox.channel import Message
+from numerai_predict.sandbox.network_attempts import NetworkAttempts
 
 PROC = Path("/proc")
 DEVICES = Path("/dev")
@@ -29,7 +30,6 @@ MAX_TASKS = 4096
 MAX_FILES = 4096
 # What libraries set aside and do not use: pyarrow alone takes 1.2 GB, 64 threads take 0.5 GB of stacks.
 UNUSED_BYTES = 4 << 30
-MAX_HOSTS = 10
 
 
 def confine(terms: Message, reaper: int) -> dict[str, str]:
@@ -68,14 +68,14 @@ _MEANS = {
 }
 
 
-def explain_network_errors(hosts: list[str]) -> None:
-    """Make Python's own network calls fail with a sentence that says why; `hosts` collects what they tried to reach.
+def explain_network_errors(attempts: NetworkAttempts) -> None:
+    """Make Python's own network calls fail with a sentence that says why; `attempts` collects what they tried to reach.
 
     It is no protection, as native code does not pass here; where there is no seccomp it is all there is. (An audit hook
     would do the same, but it is called for every import and file as well: 45 ms of what a model's libraries import.)
     """
     for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
-        setattr(socket, name, _refusing(getattr(socket, name), hosts))
+        setattr(socket, name, _refusing(getattr(socket, name), attempts))
     make_socket = socket.socket.__init__
 
     def refuse(
@@ -88,7 +88,7 @@ def explain_network_errors(hosts: list[str]) -> None:
     socket.socket.__init__ = refuse  # type: ignore[method-assign]
 
 
-def _refusing(look_up: Callable[..., Any], hosts: list[str]) -> Callable[..., Any]:
+def _refusing(look_up: Callable[..., Any], attempts: NetworkAttempts) -> Callable[..., Any]:
     """The same, but for names that a server on the network would have to be asked about."""
     local = ("", "localhost", socket.gethostname())
 
@@ -96,8 +96,7 @@ def _refusing(look_up: Callable[..., Any], hosts: list[str]) -> Callable[..., An
     def refuse(host: Any, *arguments: Any, **options: Any) -> Any:
         name = host.decode(errors="replace") if isinstance(host, bytes) else host
         if isinstance(name, str) and name not in local and not _is_address(name):
-            if name not in hosts and len(hosts) < MAX_HOSTS:
-                hosts.append(name[:200])
+            attempts.note(name)
             raise socket.gaierror(socket.EAI_NONAME, f"{NO_NETWORK} (tried to reach {name})")
         return look_up(host, *arguments, **options)
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,11 +28,17 @@ THREAD_VARIABLES = (
 FOLDER_VARIABLES = ("HOME", "TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
 # getpass.getuser() takes the name from there; pwd has to know the same (user_name.py).
 USER_VARIABLES = ("USER", "LOGNAME")
-# Libraries that would try again for half a minute to reach a network that the model does not have.
-OFFLINE = dict.fromkeys(
-    ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TABPFN_DISABLE_TELEMETRY", "DO_NOT_TRACK"),
-    "1",
-)
+# Libraries that would try for seconds to reach a network that the model does not have: hubs, telemetry, and the servers
+# in Amazon's and Google's machines that give out credentials.
+OFFLINE = {
+    **dict.fromkeys(
+        ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TABPFN_DISABLE_TELEMETRY"), "1"
+    ),
+    **{"DO_NOT_TRACK": "1", "AWS_EC2_METADATA_DISABLED": "true", "NO_GCE_CHECK": "true"},
+}
+# torch.compile then calls the model as it is, which computes the same.
+WITHOUT_COMPILER = {"TORCH_COMPILE_DISABLE": "1"}
+COMPILERS = ("g++", "clang++")
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -48,7 +55,8 @@ def model_environment(environ: Mapping[str, str], cpus: int, folder: Path, user:
     # What the model printed before a crash, and where it crashed, must reach the log.
     diagnostics = {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
     place = {**dict.fromkeys(FOLDER_VARIABLES, str(folder)), **dict.fromkeys(USER_VARIABLES, user)}
-    return {**threads, **diagnostics, **OFFLINE, **allowed, **place}
+    compiling = {} if any(map(shutil.which, COMPILERS)) else WITHOUT_COMPILER
+    return {**threads, **diagnostics, **OFFLINE, **compiling, **allowed, **place}
 
 
 def available_cpus(cgroup: Path = CGROUP) -> int:

@@ -57,6 +57,8 @@ class Outcome:
     `trace` is what its faulthandler wrote. `broken` names the promises that did not hold, each with the reason; None
     if it ended before it confined itself. `oom_kills` counts the processes that the kernel ended in our container
     meanwhile for want of memory. `container_bytes` is the container's memory where that is less than the limit.
+    `most_tasks` completes "There may be no more than …". `full_shared_memory_bytes` is the size of shared memory if
+    that was full at some time.
     """
 
     status: int
@@ -81,4 +83,6 @@ class Outcome:
     unread_log_bytes: int = 0
     oom_kills: int = 0
     container_bytes: int | None = None
+    most_tasks: str = ""
+    full_shared_memory_bytes: int | None = None
     broken: Mapping[str, str] | None = None

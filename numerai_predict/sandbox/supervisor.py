@@ -4,6 +4,7 @@ import contextlib
 import logging
 import math
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -13,9 +14,10 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from numerai_predict.files import open_file
-from numerai_predict.sandbox.cgroup import MemoryGroup
+from numerai_predict.sandbox.cgroup import MemoryGroup, tasks_limit
 from numerai_predict.sandbox.channel import Message, ProtocolError, encode
 from numerai_predict.sandbox.clock import PhaseClock
+from numerai_predict.sandbox.confine import MAX_TASKS
 from numerai_predict.sandbox.conversation import AnswerComes, Conversation, Event, FileNeeded, PhaseBegins, ReportComes
 from numerai_predict.sandbox.disk_usage import DiskUsage, UncountableError
 from numerai_predict.sandbox.environment import available_cpus, model_environment
@@ -25,6 +27,7 @@ from numerai_predict.sandbox.output import OutputRelay, read_now
 from numerai_predict.sandbox.process_tree import ProcessTree
 from numerai_predict.sandbox.provider import FileProvider
 from numerai_predict.sandbox.reaper import ReaperReports
+from numerai_predict.sandbox.shared_memory import SharedMemory
 from numerai_predict.sandbox.signals import undisturbed
 from numerai_predict.sandbox.task import Task
 from numerai_predict.sandbox.user_name import name_of
@@ -77,6 +80,7 @@ class Supervisor:
         self._conversation = Conversation(task, limits.answer_bytes)
         self._reports = ReaperReports()
         self._trace = bytearray()
+        self._shared_memory = SharedMemory(SHARED_MEMORY)
         self._child: Child | None = None
         self._stopped: Stop | None = None
         self._cpu_before_last_s = math.nan
@@ -188,6 +192,7 @@ class Supervisor:
         elif limits.wall_s is not None:
             self._look_at_clock(limits.wall_s)
         self._look_at_disk()
+        self._shared_memory.look()
 
     def _look_at_clock(self, wall_s: float) -> None:
         used_s, last_s = self._clock.used_s(), max(LEAST_LAST_S, wall_s * LAST_SHARE)
@@ -301,6 +306,7 @@ class Supervisor:
             socket.send_fds(self._channel, [encode(message)], [descriptor])
 
     def _take_trace(self, source: int) -> bool:
+        self._shared_memory.look()  # It says that it crashes: what it fills will be gone at once.
         data = read_now(source)
         self._trace += (data or b"")[: MAX_TRACE_BYTES - len(self._trace)]
         return data != b""
@@ -397,6 +403,8 @@ class Supervisor:
             unread_log_bytes=self._relay.unread_bytes,
             oom_kills=self._group.oom_kills() - self._oom_kills_before if self._group else 0,
             container_bytes=self._container_bytes,
+            most_tasks=_most_tasks(),
+            full_shared_memory_bytes=self._shared_memory.full_bytes,
             broken=self._broken(),
         )
 
@@ -412,6 +420,16 @@ class Supervisor:
         if self._reports.unadopted:
             broken["processes"] = self._reports.unadopted
         return broken
+
+
+def _most_tasks() -> str:
+    """What limits the processes and threads of a program, the container or its user."""
+    if (number := tasks_limit()) is not None and number < MAX_TASKS:
+        return f"{number:,} processes and threads in this container"
+    number, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    return (
+        f"{MAX_TASKS if number == resource.RLIM_INFINITY else min(number, MAX_TASKS):,} processes and threads of a user"
+    )
 
 
 def _abandon(child: Child) -> None:

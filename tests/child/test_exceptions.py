@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from numerai_predict.child import RaisedException
+from numerai_predict.child import EarlierException, RaisedException
 from numerai_predict.child.exceptions import describe_exception
+from numerai_predict.sandbox import NetworkAttempts
 from numerai_predict.sandbox.channel import MAX_HEADER_BYTES, encode
 from tests.harness import ROOT
 
@@ -32,6 +33,8 @@ class DescribeExceptionTest(unittest.TestCase):
     def setUp(self) -> None:
         self.runtime = module(RUNTIME, f"{ROOT}/numerai_predict/child/main.py")
 
+        self.attempts = NetworkAttempts()
+
     def describe(self, model: Any, *inputs: Any) -> RaisedException:
         """What is reported of the exception that `model` raises when the runtime calls it."""
         try:
@@ -40,7 +43,7 @@ class DescribeExceptionTest(unittest.TestCase):
             error = raised
         assert error.__traceback__ is not None
         # The first frame is this test's own; in the child, all frames before the user's are the runtime's.
-        return describe_exception(error.with_traceback(error.__traceback__.tb_next))
+        return describe_exception(error.with_traceback(error.__traceback__.tb_next), self.attempts)
 
     def test_describe_reports_class_bases_and_message(self) -> None:
         class Special(KeyError):
@@ -117,6 +120,70 @@ def predict():
         self.assertIn("ZeroDivisionError: division by zero", trace)
         self.assertIn("The above exception was the direct cause", trace)
         self.assertTrue(trace.rstrip().endswith("ValueError: worse"))
+
+    def test_describe_reports_all_exceptions_behind_it_nearest_first(self) -> None:
+        source = """
+def predict():
+    try:
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            {}["a"]
+    except KeyError:
+        raise ValueError("worse") from None
+"""
+        earlier = self.describe(module(source, "model.py")["predict"]).earlier
+        self.assertEqual(
+            earlier, [EarlierException("KeyError", "'a'"), EarlierException("ZeroDivisionError", "division by zero")]
+        )
+
+    def test_describe_of_a_group_reports_its_members(self) -> None:
+        class Group(Exception):
+            exceptions = (OSError("no network"), KeyError("x"))
+
+        earlier = self.describe(module("def predict(error): raise error", "model.py")["predict"], Group()).earlier
+        self.assertEqual([each.kind for each in earlier], ["OSError", "KeyError"])
+
+    def test_describe_of_exceptions_without_end_reports_ten(self) -> None:
+        source = """
+def predict(number=50):
+    try:
+        raise OSError(number)
+    except OSError:
+        if number:
+            predict(number - 1)
+        raise
+"""
+        self.assertEqual(len(self.describe(module(source, "model.py")["predict"]).earlier), 10)
+
+    def test_describe_names_the_program_that_could_not_be_started(self) -> None:
+        for call in (
+            "import subprocess; subprocess.run(['no-such-program', '-L'])",
+            "import subprocess, pathlib; subprocess.run([pathlib.Path('no-such-program')])",
+            "import asyncio; asyncio.run(asyncio.create_subprocess_exec('no-such-program'))",
+            "import os; os.execvp('no-such-program', ['no-such-program'])",
+        ):
+            with self.subTest(call):
+                found = self.describe(module(f"def predict(): {call}", "model.py")["predict"])
+                self.assertEqual((found.kind, found.program), ("FileNotFoundError", "no-such-program"))
+
+    def test_describe_of_a_missing_file_or_working_directory_names_no_program(self) -> None:
+        for call in ("open('no-such-file')", "import subprocess; subprocess.run(['ls'], cwd='/no/such/folder')"):
+            with self.subTest(call):
+                found = self.describe(module(f"def predict(): {call}", "model.py")["predict"])
+                self.assertEqual((found.kind, found.program), ("FileNotFoundError", ""))
+
+    def test_describe_reports_what_the_call_had_tried_to_reach(self) -> None:
+        library = module("def ask(note):\n    note('numer.ai')\n    return {}['a']\n", "/site-packages/library.py")
+        source = """
+def predict(ask, note):
+    try:
+        ask(note)
+    except KeyError:
+        raise ValueError("worse")
+"""
+        found = self.describe(module(source, "model.py")["predict"], library["ask"], self.attempts.note)
+        self.assertEqual(found.tried, ["numer.ai"])
 
     def test_describe_of_a_long_message_shortens_it_and_keeps_the_end_of_the_trace(self) -> None:
         source = "def predict(): raise ValueError('begin' + 'x' * 1_000_000 + 'end')"

@@ -4,7 +4,7 @@ import unittest
 from dataclasses import replace
 from typing import NamedTuple
 
-from numerai_predict.child import Answer
+from numerai_predict.child import Answer, EarlierException
 from numerai_predict.diagnosis.exceptions import fault_of_exception
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import THIS_PYTHON, PickleFacts
@@ -345,7 +345,18 @@ class RaisedTest(unittest.TestCase):
     def test_raised_after_the_network_was_tried_names_the_hosts(self) -> None:
         answer = Answer(exception=exception("KeyError", "'data'", where=WHERE), hosts=["api.numer.ai", "hf.co"])
         said = f"KeyError: 'data'{WHERE}; before that it tried to reach api.numer.ai, hf.co, and a model has no"
-        self.check(Code.MODEL_RAISED, Raised("predicting", answer), said)
+        fault = self.check(Code.MODEL_RAISED, Raised("predicting", answer), said)
+        self.assertIn("may succeed on your machine", fault.hint)
+
+    def test_raised_after_native_code_printed_that_it_has_no_network_says_so(self) -> None:
+        answer = Answer(exception=exception("IndexError", "out of bounds", where=WHERE))
+        log = (
+            "1 Failed download:\n['SPY']: DNSError('Failed to perform, curl: (6) Could not resolve host: yahoo.com')\n"
+        )
+        fault = fault_of_exception(answer, "predicting", FACTS, log)
+        assert fault is not None
+        self.assertIn('; before that it printed "Could not resolve host", and a model has no internet', fault.message)
+        self.assertIn("may succeed on your machine", fault.hint)
 
     def test_raised_by_the_network_says_so(self) -> None:
         long = "HTTPSConnectionPool(host='api.numer.ai', port=443): Max retries exceeded " + "x" * 1000  # 39
@@ -364,6 +375,148 @@ class RaisedTest(unittest.TestCase):
     def test_raised_by_urllib3_says_so(self) -> None:
         for kind in ("MaxRetryError", "NewConnectionError"):
             self.check(Code.NETWORK_USED, raised("predicting", kind, "Max retries exceeded", "HTTPError", where=WHERE))
+
+    def test_raised_by_what_clients_make_of_a_refusal_is_the_network(self) -> None:
+        polars = "Generic HTTP error: Error performing HEAD https://e.com/w in 2s, after 10 retries - HTTP error: error"
+        for kind, message in (
+            ("ClientConnectorDNSError", "Cannot connect to host example.com:443 ssl:default [no internet access while"),
+            ("EndpointConnectionError", 'Could not connect to the endpoint URL: "https://b.s3.amazonaws.com/w"'),
+            ("DNSError", "Failed to perform, curl: (6) Could not resolve host: example.com."),
+            ("ConnectionError", "Failed to perform, curl: (7) failed to open socket: Network is unreachable."),
+            ("OSError", f"object-store error: {polars} sending request"),
+            ("ComputeError", "error sending request for url (https://huggingface.co/datasets/a)"),
+            (
+                "OSError",
+                "AWS Error NETWORK_CONNECTION during HeadObject operation: curlCode: 6, Couldn't resolve host name",
+            ),
+            (
+                "_InactiveRpcError",
+                'details = "errors resolving e.com:443: [address lookup failed for e.com:443: Could not"',
+            ),
+            ("FailedPreconditionError", "libcurl code 6, error details: Could not resolve host: www.googleapis.com"),
+            ("OfflineModeIsEnabled", "Cannot reach https://huggingface.co/api/models/gpt2: offline mode is enabled."),
+            ("OSError", "We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find them"),
+            ("LocalEntryNotFoundError", "outgoing traffic has been disabled."),
+            ("Exception", "URL fetch failure on https://example.com/w.h5: None -- [Errno -2]"),
+            ("OperationalError", 'could not translate host name "db.example.com" to address: Temporary failure'),
+            ("ConnectionError", "Error -2 connecting to redis.example.com:6379. Name or service not known."),
+            ("RuntimeError", "It looks like there is no internet connection and the repo could not be found"),
+        ):
+            with self.subTest(kind=kind, message=message):
+                fault = self.check(Code.NETWORK_USED, raised("predicting", kind, message, where=WHERE), kind, WHERE)
+                self.assertIn("no internet", fault.message)
+
+    def test_raised_for_want_of_credentials_says_that_there_is_no_network_either(self) -> None:
+        for kind, message in (
+            ("NoCredentialsError", "Unable to locate credentials"),
+            ("NoRegionError", "You must specify a region."),
+            ("DefaultCredentialsError", "Your default credentials were not found."),
+        ):
+            with self.subTest(kind):
+                case = raised("predicting", kind, message, "BotoCoreError", where=WHERE)
+                self.check(Code.NETWORK_USED, case, "neither credentials nor internet access", message.rstrip("."))
+
+    def test_raised_by_a_call_that_had_tried_the_network_names_its_host(self) -> None:
+        for kind, message in (
+            ("KeyError", "'data'"),
+            ("FileNotFoundError", "[Errno 2] No such file or directory: 'x'"),
+        ):
+            answer = Answer(exception=replace(exception(kind, message, where=WHERE), tried=["api.numer.ai"]))
+            said = f"tried to reach api.numer.ai, and a model has no internet access ({kind}: {message}){WHERE}."
+            self.check(Code.NETWORK_USED, Raised("predicting", answer), said)
+
+    def test_raised_because_of_the_network_shows_the_cause(self) -> None:
+        cause = EarlierException(
+            "ConnectionError", f"HTTPSConnectionPool(host='e.com') {'x' * 500} Failed to resolve 'e'"
+        )
+        for kind, message in (("RuntimeError", "cannot load weights"), ("SystemExit", "no data"), ("TypeError", "odd")):
+            earlier = [EarlierException("KeyError", "'a'"), cause]
+            answer = Answer(exception=replace(exception(kind, message, where=WHERE), earlier=earlier))
+            with self.subTest(kind):
+                said = f"({kind}: {message}, after ConnectionError: HTTPSConnectionPool(host='e.com') xxx"
+                fault = self.check(Code.NETWORK_USED, Raised("predicting", answer), said, " …)", WHERE)
+                self.assertLess(len(fault.message), 500)
+
+    def test_raised_after_another_exception_is_not_the_network(self) -> None:
+        earlier = [EarlierException("BrokenPipeError", "[Errno 32] Broken pipe")]
+        answer = Answer(exception=replace(exception("KeyError", "'a'"), earlier=earlier))
+        self.check(Code.MODEL_RAISED, Raised("predicting", answer))
+
+    def test_raised_by_a_server_on_loopback_advises_to_do_without(self) -> None:
+        message = "The server socket has failed to bind. port: 29500, code: -101, message: network is unreachable"
+        fault = self.check(Code.NETWORK_USED, raised("predicting", "DistNetworkError", message))
+        self.assertIn("loopback", fault.hint)
+
+    def test_raised_by_a_file_system_in_the_network_does_not_advise_the_package_alone(self) -> None:
+        case = raised("predicting", "ImportError", "Install s3fs to access S3", where=WHERE)
+        fault = self.check(Code.MISSING_MODULE, case, "s3fs", "from the network")
+        self.assertIn("no network", fault.hint)
+
+    def test_raised_by_a_program_that_is_not_installed_names_it(self) -> None:
+        message = "[Errno 2] No such file or directory: 'nvidia-smi'"
+        for program, hint in (("nvidia-smi", "no GPU"), ("/usr/bin/java", "Do without the program")):
+            answer = Answer(exception=replace(exception("FileNotFoundError", message, where=WHERE), program=program))
+            fault = self.check(Code.MISSING_PROGRAM, Raised("predicting", answer), repr(program), WHERE)
+            self.assertIn(hint, fault.hint)
+        shell = "Command 'nvidia-smi -L' returned non-zero exit status 127."
+        self.check(Code.MISSING_PROGRAM, raised("predicting", "CalledProcessError", shell), "by a shell", "nvidia-smi")
+        other = "Command 'ls' returned non-zero exit status 1."
+        self.check(Code.MODEL_RAISED, raised("predicting", "CalledProcessError", other))
+
+    def test_raised_for_want_of_a_compiler_says_so(self) -> None:
+        torch = "InvalidCxxCompiler: No working C++ compiler found in torch._inductor.config.cpp.cxx: (None, 'g++')"
+        for kind, message, hint in (
+            ("InductorError", torch, "torch.compile"),
+            ("BackendCompilerFailed", f"backend='inductor' raised:\n{torch}", "suppress_errors"),
+            (
+                "RuntimeError",
+                "Ninja is required to load C++ extensions (pip install ninja to get it)",
+                "compiled already",
+            ),
+            ("CompileError", "command 'gcc' failed: No such file or directory", "compiled already"),
+            ("VerificationError", "CompileError: command '/usr/bin/gcc' failed: No such file or directory", "compiled"),
+            ("RuntimeError", "Failed to find C compiler. Please specify via CC environment variable.", "compiled"),
+        ):
+            with self.subTest(kind=kind, message=message):
+                fault = self.check(
+                    Code.MISSING_PROGRAM, raised("predicting", kind, message, where=WHERE), "compiler here"
+                )
+                self.assertIn(hint, fault.hint)
+        answer = Answer(exception=replace(exception("FileNotFoundError", "[Errno 2]: 'g++'"), program="g++"))
+        self.check(Code.MISSING_PROGRAM, Raised("predicting", answer), "compiler here")
+
+    def test_raised_by_a_shared_library_that_is_not_installed_says_so(self) -> None:
+        lacks = "cannot open shared object file: No such file or directory"
+        for kind, message, hint in (
+            ("OSError", f"libta_lib.so.0: {lacks}", "pandas-ta-classic"),
+            ("OSError", f"cannot load library 'libta_lib.so.0': libta_lib.so.0: {lacks}.", "pandas-ta-classic"),
+            ("ImportError", f"libGL.so.1: {lacks}", "opencv-python-headless"),
+            ("OSError", f"libcudart.so.11.0: {lacks}", "no GPU"),
+            ("OSError", "Could not load this library: /content/libops.so", "No pip install"),
+            ("NotFoundError", f"/content/op.so: {lacks}", "No pip install"),
+        ):
+            for phase in ("loading", "predicting"):
+                with self.subTest(kind=kind, message=message, phase=phase):
+                    fault = self.check(Code.MISSING_LIBRARY, raised(phase, kind, message, where=WHERE), "does not have")
+                    self.assertIn(hint, fault.hint)
+
+    def test_raised_by_a_shared_library_in_another_version_says_so(self) -> None:
+        for kind, message in (
+            ("ImportError", "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found (required by /v/_x.so)"),
+            ("ImportError", "/venv/lib/x.so: undefined symbol: _ZN2at4_ops5zeros4callE"),
+        ):
+            with self.subTest(message=message):
+                fault = self.check(Code.MISSING_LIBRARY, raised("loading", kind, message), "does not fit")
+                self.assertNotIn("No pip install", fault.hint)
+
+    def test_raised_by_shared_memory_of_torch_is_disk_full(self) -> None:
+        for message in (
+            "unable to allocate shared memory(shm) for file </torch_13_2363475978_0>: No space left on device (28)",
+            "DataLoader worker (pid 19) is killed by signal: Bus error. It is possible that dataloader's workers are "
+            "out of shared memory. Please try to raise your shared memory limit.",
+        ):
+            fault = self.check(Code.DISK_FULL, raised("predicting", "RuntimeError", message, where=WHERE), WHERE)
+            self.assertIn("64 MB", fault.hint)
 
     def test_raised_by_a_broken_pipe_is_not_the_network(self) -> None:
         for kind in ("BrokenPipeError", "ConnectionResetError"):

@@ -22,6 +22,7 @@ from numerai_predict.child import Answer, Shape
 from numerai_predict.cli import arguments, presign
 from numerai_predict.diagnosis.crash import crash_site, without_our_frames
 from numerai_predict.diagnosis.exceptions import fault_of_exception
+from numerai_predict.diagnosis.exhausted import exhausted
 from numerai_predict.excerpt import MOST, excerpt
 from numerai_predict.inspection import before_loading, compatibility, fingerprints, look
 from numerai_predict.inspection.stub_unpickler import trace
@@ -35,6 +36,7 @@ from numerai_predict.transfer.download import PartialFile
 from numerai_predict.visible import VisibleStream
 from tests import findings
 from tests.diagnosis.cases import FACTS, exception
+from tests.diagnosis.test_outcome import GOOD
 from tests.harness import ROOT
 
 PACKAGE = ROOT / "numerai_predict"
@@ -72,6 +74,22 @@ def everywhere(text: str) -> Iterator[Callable[[], object]]:
 
 def raised(text: str) -> list[Callable[[], object]]:
     return [*everywhere(text), *everywhere(f"x not in index {text} not in index")]
+
+
+def missing(text: str) -> list[Callable[[], object]]:
+    """As a shared library that is not there."""
+    return [*everywhere(f"cannot open shared object file {text}")]
+
+
+def refused_by_network(text: str) -> list[Callable[[], object]]:
+    return [*everywhere(f"Network is unreachable {text}")]
+
+
+def ran_out(text: str) -> list[Callable[[], object]]:
+    """As what the model raised, and as what it printed before it died."""
+    full = replace(GOOD, full_shared_memory_bytes=64 << 20)
+    raised_it = Answer(exception=exception("OSError", text))
+    return [partial(exhausted, full, raised_it, FACTS), partial(exhausted, replace(full, log_tail=text), None, FACTS)]
 
 
 def crashed(text: str) -> list[Callable[[], object]]:
@@ -177,6 +195,10 @@ TABLE: dict[str, dict[str, Use]] = {
     "diagnosis/exceptions.py": {
         "_exited": Use(1, raised, ("1", "-", "-1")),
     },
+    "diagnosis/exhausted.py": {
+        "_NO_TASK": Use(1, ran_out, ("can't start new ", "thread creation ", "pthread_", "resource temporarily ")),
+        "_NO_SHARED_MEMORY": Use(1, ran_out, ("No space left on ", "shared ", "Bus ", "terminated ", "unexpectedly ")),
+    },
     "diagnosis/loading.py": {
         "python_version": Use(3, raised, ("code", "code() expected ", "code() takes at most 16", "unknown ", "no ")),
         "_NO_SUCH_NAME": Use(
@@ -204,7 +226,21 @@ TABLE: dict[str, dict[str, Use]] = {
     "diagnosis/machine.py": {
         "cuda": Use(1, raised, ("deserialize object on a CUDA ", "No CUDA ", "Torch not compiled with ")),
         "_ERRNO": Use(0, raised, ("[Errno 28] ", "[Errno ", "[")),
-        "file": Use(2, raised, ("[Errno 28] ", "[Errno 13] ", "'")),
+        "file": Use(3, raised, ("[Errno 28] ", "[Errno 13] ", "'", "No space left on ", "out of shared ")),
+        "_NO_COMPILER": Use(
+            1,
+            raised,
+            ("No working C++ ", "command '", "command 'a", "unable to execute 'a", "not find a C", "Ninja is "),
+        ),
+        "compiler": Use(1, raised, ("Cx", "torc")),
+        "program": Use(1, raised, ("exit status 127", "exit status 127.")),
+        "_NO_LIBRARY": Use(1, raised, ("cannot open shared object ", "cannot load ", "Could not load this ")),
+        "_OTHER_LIBRARY": Use(1, raised, ("version `", "version `a", "version `a' not ", "undefined ")),
+        "_WITHOUT_LIBRARY": Use(3, missing, ("libcu", "libcua", "libta", "lib", "libnv-", "libGthread")),
+    },
+    "diagnosis/network.py": {
+        "_WORDS": Use(1, raised, ("no internet ", "could not resolve ", "name or service not ", "failed to ", "DNS ")),
+        "network": Use(2, refused_by_network, ("server ", "failed to ", "Install ", "install a to ")),
     },
     "diagnosis/raised.py": {
         "Raised": Use(1, raised),

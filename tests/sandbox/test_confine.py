@@ -27,8 +27,10 @@ broken = confine(terms, reaper)
 EXPLAINED = """
 import json, socket, sys
 from numerai_predict.sandbox.confine import explain_network_errors
-hosts, said = [], []
-explain_network_errors(hosts)
+from numerai_predict.sandbox.network_attempts import NetworkAttempts
+attempts, said = NetworkAttempts(), []
+hosts = attempts.hosts
+explain_network_errors(attempts)
 """
 
 
