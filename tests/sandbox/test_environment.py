@@ -55,15 +55,15 @@ class ModelEnvironmentTest(unittest.TestCase):
         self.assertEqual({kept.get(name) for name in names}, {"1"})
 
     def test_environment_keeps_clients_of_clouds_from_asking_for_credentials(self) -> None:
-        kept = model_environment({}, 1, FOLDER)
+        kept = model_environment({}, 1, FOLDER, "somebody")
         self.assertEqual((kept.get("AWS_EC2_METADATA_DISABLED"), kept.get("NO_GCE_CHECK")), ("true", "true"))
 
     def test_environment_without_a_compiler_leaves_torch_compile_out(self) -> None:
         for compiler, expected in ((None, "1"), ("/usr/bin/g++", None)):
             with self.subTest(compiler=compiler), mock.patch("shutil.which", return_value=compiler):
-                self.assertEqual(model_environment({}, 1, FOLDER).get("TORCH_COMPILE_DISABLE"), expected)
+                self.assertEqual(model_environment({}, 1, FOLDER, "somebody").get("TORCH_COMPILE_DISABLE"), expected)
         with mock.patch("shutil.which", return_value=None):
-            kept = model_environment({"TORCH_COMPILE_DISABLE": "0"}, 1, FOLDER)
+            kept = model_environment({"TORCH_COMPILE_DISABLE": "0"}, 1, FOLDER, "somebody")
         self.assertEqual(kept["TORCH_COMPILE_DISABLE"], "0")
 
     def test_environment_shows_output_and_crashes_at_once(self) -> None:
