@@ -1,6 +1,14 @@
 """The model's process, and what it answers."""
 
-from numerai_predict.child.answer import Answer, PredictionStats, Problem, RaisedException, Shape
+from numerai_predict.child.answer import (
+    Answer,
+    MissingColumns,
+    OtherColumns,
+    PredictionStats,
+    Problem,
+    RaisedException,
+    Shape,
+)
 from numerai_predict.child.names import (
     BENCHMARK_MODELS,
     CHECKING,
@@ -28,6 +36,8 @@ __all__ = [
     "READING",
     "READ_PHASES",
     "Answer",
+    "MissingColumns",
+    "OtherColumns",
     "PredictionStats",
     "Problem",
     "RaisedException",

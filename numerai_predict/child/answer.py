@@ -22,9 +22,34 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class MissingColumns:
+    """Columns that the model looked for in tables of these names (DATA) and that they do not have, and the first."""
+
+    tables: list[str]
+    count: int
+    first: list[str]
+
+
+@dataclass(frozen=True)
+class OtherColumns:
+    """How many columns a trained model was given and was trained on, how many are missing or unexpected, and the first
+    of them; `are_here` is whether the live data has all that are missing.
+    """
+
+    given: int
+    trained: int
+    missing: int
+    first_missing: list[str]
+    unexpected: int
+    first_unexpected: list[str]
+    are_here: bool
+
+
+@dataclass(frozen=True)
 class RaisedException:
     """An exception of the model; `kinds` are the names of its class and bases, `where` is the user's line as
-    ` in predict (model.py line 12)`, `libraries` the versions of those that were loaded.
+    ` in predict (model.py line 12)`, `libraries` the versions of those that were loaded. `widths` are the numbers of
+    columns that a model may take of its data; `missing` and `other` are what the traceback shows of columns.
     """
 
     kind: str
@@ -34,6 +59,9 @@ class RaisedException:
     where: str
     trace: str
     libraries: dict[str, str]
+    widths: list[int] = field(default_factory=list)
+    missing: MissingColumns | None = None
+    other: OtherColumns | None = None
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 import sys
 import traceback
+from collections.abc import Mapping
 from traceback import TracebackException
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from numerai_predict.child.answer import RaisedException
+from numerai_predict.child.columns import Handed, columns_compared, columns_missing_in, widths_of
 from numerai_predict.own_files import is_ours
 
 MAX_MESSAGE = 150_000
@@ -17,8 +19,10 @@ LIBRARIES = (
 )
 
 
-def describe_exception(error: BaseException) -> RaisedException:
-    """The exception as plain data for the parent's diagnosis; frames of the runtime are left out wherever they are."""
+def describe_exception(error: BaseException, data: Mapping[str, Handed] = MappingProxyType({})) -> RaisedException:
+    """The exception as plain data for the parent's diagnosis; frames of the runtime are left out wherever they are.
+    `data` are the tables that the model was given.
+    """
     users = error.__traceback__
     while users and is_ours(users.tb_frame.f_code.co_filename):
         users = users.tb_next
@@ -32,6 +36,9 @@ def describe_exception(error: BaseException) -> RaisedException:
         libraries={
             name: str(getattr(sys.modules[name], "__version__", "")) for name in LIBRARIES if name in sys.modules
         },
+        widths=widths_of(data),
+        missing=columns_missing_in(error, data),
+        other=columns_compared(error, data),
     )
 
 

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from numerai_predict.child.answer import Problem, Shape
+from numerai_predict.child.columns import Handed
 from numerai_predict.child.exceptions import describe_exception
 from numerai_predict.child.load import index_as_csv, load_model, read_data
 from numerai_predict.child.names import (
     BENCHMARK_MODELS,
     CHECKING,
+    DATA,
     IMPORTING,
     INSPECTING,
     LIVE_FEATURES,
@@ -104,8 +106,14 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
         inputs.append(receive(channel, BENCHMARK_MODELS, answer))
     benchmarks = inputs[1].copy() if len(inputs) == 2 else None
 
+    handed = {name: Handed.of(table) for name, table in zip(DATA, inputs, strict=False)}
+
     channel.announce(PREDICTING)
-    returned = model(*inputs)
+    try:
+        returned = model(*inputs)
+    except BaseException as error:
+        answer["exception"] = asdict(describe_exception(error, handed))
+        return b""
 
     channel.announce(CHECKING)
     if isinstance(returned, pd.DataFrame):

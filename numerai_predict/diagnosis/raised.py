@@ -8,7 +8,7 @@ from numerai_predict.excerpt import excerpt
 from numerai_predict.inspection import PickleFacts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Raised(RaisedException):
     """An exception of the model, with the phase that it came in and what is known of the pickle."""
 
