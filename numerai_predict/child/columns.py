@@ -50,6 +50,7 @@ _LOOKUPS = {
     "__getattr__": Lookup("self", "name"),
     "_get_item_cache": Lookup("self", "item"),
     "_get_listlike_indexer": Lookup("self", "key", "axis"),
+    "_get_slice_axis": Lookup("self", "slice_obj", "axis"),
     "_get_label_or_level_values": Lookup("self", "key"),
     "_drop_axis": Lookup("self", "labels", "axis_num"),
     "xs": Lookup("self", "key", "axis"),
@@ -76,6 +77,7 @@ _COMPARISONS: dict[tuple[str, str], _Names] = {
     ("xgboost.core", "_validate_features"): lambda its: (its["feature_names"], its["self"].feature_names),
     ("lightgbm.basic", "predict"): lambda its: (its["data"].columns, its["self"].feature_name()),
     ("lightgbm.sklearn", "predict"): lambda its: (its["X"].columns, its["self"].feature_name_),
+    ("pandas.core.frame", "dot"): lambda its: (its["self"].columns, its["other"].index),
     ("catboost.core", "_predict"): lambda its: (its["data"].get_feature_names(), its["self"].feature_names_),
 }
 
@@ -172,9 +174,11 @@ def _table(owner: Any) -> "pd.DataFrame | None":
 
 
 def _labels(value: Any) -> list[str]:
-    """The names of columns in what somebody looks for: a name, or a collection of names and of other things."""
+    """The names of columns in what somebody looks for: one, the ends of a slice, or a collection of any things."""
     if type(value) is str:
         return [value]
+    if type(value) is slice:
+        value = (value.start, value.stop)
     return [label for label in value if type(label) is str] if isinstance(value, Collection) else []
 
 

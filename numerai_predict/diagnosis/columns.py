@@ -14,6 +14,7 @@ LONGEST_NAME = 80
 _COUNTS = (
     r"number of features in data \((?P<given>\d{1,9})\) is not the same as it was in training data "
     r"\((?P<trained>\d{1,9})\)",
+    r"Model was trained on (?P<trained>\d{1,9}) features, but got (?P<given>\d{1,9}) input features",
     r"Model n_features_ is (?P<trained>\d{1,9}) and input n_features is (?P<given>\d{1,9})",
     r"X has (?P<given>\d{1,9}) features, but \w{1,99} is expecting (?P<trained>\d{1,9}) features",
     r"Feature shape mismatch, expected: (?P<trained>\d{1,9}), got (?P<given>\d{1,9})",
@@ -22,15 +23,18 @@ _COUNTS = (
     r"\([^()]{1,99}, (?P<given>\d{1,9})\)",
     r"expected shape=\(None, (?P<trained>\d{1,9})\), found shape=\(\w{1,9}, (?P<given>\d{1,9})\)",
 )
-# What they say when the names are other ones: of scikit-learn, of XGBoost (two), and of CatBoost (two).
+# What they say when the names are other ones: scikit-learn, XGBoost, CatBoost and LightGBM.
 _NAMES = re.compile(
     r"\AThe feature names should match|\Acolumns are missing: |\Afeature_names mismatch: |"
     r"\A(data did not contain feature names, but|training data did not have) the following fields|"
-    r"is present in model but not in pool|At position \d{1,9} should be feature with name "
+    r"is present in model but not in pool|At position \d{1,9} should be feature with name |"
+    r"\AExpected '.{1,200}' at position \d{1,9} but found '"
 )
+# What pandas says of a product of two tables, the data's and the model's own or both its own.
+_PRODUCT = re.compile(r"\Amatrices are not aligned\Z")
 _WITHOUT_NAMES = re.compile(r"\A(data did not contain feature names|training data did not have the following)")
 _LACKS = re.compile(r"yet now missing|are missing: | in input data|is present in model but not in pool")
-# What NumPy, pandas, torch and TensorFlow say of two shapes of any arrays, the data's or the model's own.
+# What NumPy, pandas, torch, TensorFlow and JAX say of two shapes of any arrays, the data's or the model's own.
 _SHAPES = (
     r"mat1 and mat2 shapes cannot be multiplied \(\d{1,9}x(\d{1,9}) and (\d{1,9})x\d",
     r"size mismatch, got input \(\d{1,9}\), mat \(\d{1,9}x(\d{1,9})\), vec \((\d{1,9})\)",
@@ -41,6 +45,7 @@ _SHAPES = (
     r"to have (\d{1,9}) channels, but got (\d{1,9}) channels",
     r"embedding dimension of (\d{1,9}), but got (\d{1,9})",
     r"Matrix size-incompatible: In\[0\]: \[\d{1,9},(\d{1,9})\], In\[1\]: \[(\d{1,9}),",
+    r"contracting dimensions to have the same shape, got \((\d{1,9}),\) and \((\d{1,9}),\)",
     r"\(size (\d{1,9}) is different from (\d{1,9})\)",
     r"not aligned: (\d{1,9}) \(dim \d\) != (\d{1,9}) \(dim \d\)",
     r"Dot product shape mismatch, \(\d{1,9}, (\d{1,9})\) vs \((\d{1,9}),",
@@ -103,7 +108,8 @@ def _other_number(raised: Raised) -> Fault | None:
 
 
 def _other_names(raised: Raised) -> Fault | None:
-    if not raised.says(_NAMES):
+    is_product = raised.says(_PRODUCT) and raised.other and raised.other.missing < raised.other.trained
+    if not raised.says(_NAMES) and not is_product:
         return None
     if raised.other:
         return _fault_of_names(raised, raised.other)

@@ -26,6 +26,13 @@ class Frame(pd.DataFrame):  # type: ignore[misc]
     """A subclass of the kind that numerblox has."""
 
 
+class OwnLookup(pd.DataFrame):  # type: ignore[misc]
+    """A subclass with a lookup of its own, which raises in the model's code."""
+
+    def __getitem__(self, key: str) -> Any:
+        return {"a": 1.0}[key]
+
+
 def live_data() -> pd.DataFrame:
     values = np.random.default_rng(0).random((len(IDS), len(FEATURES)))
     table = pd.DataFrame(values, columns=FEATURES, index=IDS)
@@ -66,6 +73,7 @@ class MissingColumnsTest(Case):
             "loc": lambda live, _: live.loc[:, X],
             "loc list": lambda live, _: live.loc[live["era"] == "1001", [X, "era"]],
             "loc one": lambda live, _: live.loc["n1", X],
+            "loc slice": lambda live, _: live[["feature_1", "era", "feature_0"]].loc[:, X:],
             "at": lambda live, _: live.at["n1", X],
             "drop": lambda live, _: live.drop(columns=[X]),
             "drop axis": lambda live, _: live.drop(X, axis=1),
@@ -130,6 +138,8 @@ class MissingColumnsTest(Case):
             "own table": lambda live, _: OWN[X],
             "own table of the same length": lambda live, _: pd.DataFrame({"a": range(len(live))})[X],
             "own table with the live ids": lambda live, _: pd.DataFrame({"weight": 0.5}, index=live.index)[X],
+            "own table without index": lambda live, _: pd.DataFrame([live[FEATURES].iloc[0]]).reset_index()[X],
+            "own lookup of a subclass": lambda live, _: OwnLookup(live)[X],
             "earlier data": lambda live, _: live.set_index("n100" + live.index.str[1:])[X],
             "medians": lambda live, _: live[FEATURES].median()[X],
             "own table of features": lambda live, _: pd.DataFrame({"weight": 0.5}, index=FEATURES).loc[X, "weight"],
@@ -209,6 +219,16 @@ class ComparedColumnsTest(Case):
         y = np.arange(len(IDS))
         found = self.other(lambda live, _: Ridge().fit(live[FEATURES], y).predict(live[FEATURES[::-1]]))
         self.assertEqual(OtherColumns(6, 6, 0, [], 0, [], True), found)
+
+    def test_columns_of_a_product_are_compared(self) -> None:
+        weights = pd.Series(1.0, index=FEATURES[:2])
+        for name, model in (
+            ("operator", lambda live, _: live[FEATURES] @ weights),
+            ("Series", lambda live, _: live[FEATURES].dot(weights)),
+            ("table", lambda live, _: live[FEATURES].dot(weights.to_frame())),
+        ):
+            with self.subTest(name):
+                self.assertEqual(OtherColumns(6, 2, 0, [], 4, FEATURES[2:], True), self.other(model))
 
     def test_columns_of_a_transformer_are_compared(self) -> None:
         scaled = ColumnTransformer([("scale", StandardScaler(), FEATURES[:3])])

@@ -60,6 +60,7 @@ You can set ``predict_disable_shape_check=true`` to discard this error, but plea
 # By class: with the number of columns that the model was trained on, and of those that it was given.
 OF_TRAINED_MODELS = (
     ("LightGBMError", LIGHTGBM),
+    ("LightGBMError", "Model was trained on {} features, but got {} input features to predict."),
     (
         "ValueError",
         "Number of features of the model must match the input. Model n_features_ is {} and input n_features is {}",
@@ -94,6 +95,7 @@ OF_SHAPES = (
     ("AssertionError", "was expecting embedding dimension of 10, but got 42"),
     ("RuntimeError", "The size of tensor a (42) must match the size of tensor b (10) at non-singleton dimension 1"),
     ("InvalidArgumentError", f"{TF_MATMUL}Matrix size-incompatible: In[0]: [650,42], In[1]: [10,3] [Op:MatMul] name: "),
+    ("TypeError", "dot_general requires contracting dimensions to have the same shape, got (42,) and (10,)."),
     ("ValueError", f"{MATMUL}(size 10 is different from 42)"),
     ("ValueError", f"{MATMUL}(size 42 is different from 10)"),
     ("ValueError", "shapes (650,42) and (10,) not aligned: 42 (dim 1) != 10 (dim 0)"),
@@ -167,6 +169,8 @@ class ColumnsTest(unittest.TestCase):
             for kind, message in (
                 ("ValueError", SKLEARN_FEWER),
                 ("ValueError", XGBOOST_OTHER),
+                ("LightGBMError", "Expected 'feature_a' at position 0 but found 'feature_c'"),
+                ("ValueError", "matrices are not aligned"),
                 ("ValueError", "columns are missing: {'feature_a', 'feature_b'}"),
                 (
                     "CatBoostError",
@@ -234,6 +238,16 @@ class ColumnsTest(unittest.TestCase):
         ):
             with self.subTest(message):
                 self.assertIs(Code.MODEL_RAISED, self.fault("ValueError", message).code)
+
+    def test_product_of_tables_without_common_names_is_the_models_own(self) -> None:
+        for other in (None, OtherColumns(42, 10, 10, ["a"], 42, ["feature_a"], False)):
+            with self.subTest(other=other):
+                self.assertIs(Code.MODEL_RAISED, self.fault("ValueError", "matrices are not aligned", other=other).code)
+
+    def test_names_of_other_columns_than_the_message_counts_are_not_shown(self) -> None:
+        other = OtherColumns(41, 10, 0, [], 31, ["feature_a"], True)
+        fault = self.fault("LightGBMError", LIGHTGBM.format(10, 42), other=other)
+        self.check(fault, UNEXPECTED, "given 42 columns and was trained on 10 (LightGBMError", SELECT)
 
     def test_names_that_were_compared_before_another_error_are_not_why(self) -> None:
         other = OtherColumns(3, 4, 1, ["feature_a"], 0, [], False)

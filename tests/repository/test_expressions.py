@@ -187,17 +187,22 @@ TABLE: dict[str, dict[str, Use]] = {
             0,
             raised,
             (
-                *("number of features in data (", "Model n_features_ is ", "X has 1 features, but ", "X has 1"),
-                *("Feature shape mismatch, expected: ", "num_col_ (1", "with shape (", "with shape (1, "),
+                *("number of features in data (", "Model was trained on 1 features, but ", "Model n_features_ is "),
+                *("X has 1 features, but ", "X has 1", "Feature shape mismatch, expected: ", "num_col_ (1"),
                 *(
-                    "expected axis -1 of input shape to have value 1, but received input with shape (",
-                    "expected shape=",
+                    "with shape (",
+                    "with shape (1, ",
+                    "expected axis -1 of input shape to have value 1",
+                    "found shape=(",
                 ),
             ),
         ),
         "_NAMES": Use(
-            1, raised, ("The feature names should ", "At position ", "At position 1", "is present in model ")
+            1,
+            raised,
+            ("The feature names should ", "At position ", "At position 1", "is present in model ", "Expected '"),
         ),
+        "_PRODUCT": Use(1, raised, ("matrices are not ",)),
         "_WITHOUT_NAMES": Use(1, raised, ("data did not contain feature ", "training data did not ")),
         "_LACKS": Use(1, named_columns, ("yet now ", "are missing:", " in input ", "is present in model but ")),
         "_SHAPES": Use(
@@ -213,6 +218,7 @@ TABLE: dict[str, dict[str, Use]] = {
                     "to have 1",
                 ),
                 *("embedding dimension of ", "Matrix size-incompatible: In[0]: [1,", "(size ", "not aligned: 1 (dim "),
+                *("contracting dimensions to have the same shape, got (1,) and (", "shape, got (1", "got ("),
                 *("Dot product shape mismatch, (1, 1) vs (", "could not be broadcast together with shapes (1,1) ("),
                 *("could not be broadcast together with shapes (1,) (", "Unable to coerce to Series, length must be "),
             ),
