@@ -102,7 +102,7 @@ class Code(Enum):
     )
     MISSING_COLUMNS = (
         Blame.MODEL,
-        "The model uses columns that the live data does not have.",
+        "The model asks for columns that the data does not have, or was trained on columns that it is not given.",
         "Train on the data version that you predict on, or choose another one with --dataset and --benchmarks.",
     )
     UNEXPECTED_COLUMNS = (

@@ -95,6 +95,11 @@ FAULTS = {
     ),
     "raises_lone_surrogates": Fault(Code.MODEL_RAISED, r"feature .* is broken"),
     "raises_key_error_of_its_own": Fault(Code.MODEL_RAISED, r"KeyError: 'lgbm_v2'"),
+    "raises_key_error_of_a_target": Fault(Code.MODEL_RAISED, r"KeyError: 'target_ender_20'"),
+    "asks_its_own_table_for_a_feature": Fault(Code.MODEL_RAISED, r"KeyError: 'feature_a'"),
+    "asks_its_own_table_for_ids": Fault(Code.MODEL_RAISED, r"KeyError: .*not in index"),
+    "asks_for_a_column_that_it_dropped": Fault(Code.MODEL_RAISED, r"KeyError: 'era'"),
+    "has_layers_that_do_not_fit": Fault(Code.MODEL_RAISED, r"size 5 is different from 7"),
     "raises_eof_error": Fault(Code.MODEL_RAISED, r"EOFError"),
     "raises_memory_error": Fault(Code.OUT_OF_MEMORY, r"1\.00 PiB"),
     "breaks_a_pipe": Fault(Code.MODEL_RAISED, r"BrokenPipeError"),
@@ -119,14 +124,58 @@ FAULTS = {
     "disables_logging": Fault(Code.MODEL_RAISED, r"nobody hears this"),
     "patches_pandas": Fault(Code.BAD_HANDOVER, r"cannot be checked: that raised TypeError"),
     # What it needs
-    "asks_for_missing_columns": Fault(Code.MISSING_COLUMNS, r"feature_a.*feature_b", r"--dataset"),
-    "asks_for_only_missing_columns": Fault(Code.MISSING_COLUMNS, r"feature_a.*feature_b"),
-    "asks_for_a_missing_column": Fault(Code.MISSING_COLUMNS, r"KeyError: 'feature_a'"),
-    "asks_for_a_missing_benchmark": Fault(Code.MISSING_COLUMNS, r"v5_lgbm_cyrus20", r"--benchmarks"),
-    "asks_for_a_missing_attribute": Fault(Code.MISSING_COLUMNS, r"feature_a"),
-    "asks_for_thousands_of_columns": Fault(Code.MISSING_COLUMNS, r"2,?000"),
-    "was_trained_on_other_names": Fault(Code.MISSING_COLUMNS, r"feature_a"),
-    "was_trained_on_fewer_features": Fault(Code.MISSING_COLUMNS, r"features in data \(42\).*training data \(40\)"),
+    "asks_for_missing_columns": Fault(
+        Code.MISSING_COLUMNS, r"2 columns feature_a, feature_b that the live features do not have", r"with --dataset\."
+    ),
+    "asks_for_only_missing_columns": Fault(Code.MISSING_COLUMNS, r"2 columns feature_a, feature_b that the live"),
+    "asks_for_a_missing_column": Fault(
+        Code.MISSING_COLUMNS, r"the column feature_a that the live features do not have \(KeyError: 'feature_a'\)"
+    ),
+    "asks_for_a_missing_benchmark": Fault(
+        Code.MISSING_COLUMNS,
+        r"the column v5_lgbm_cyrus20 that the benchmark models do not have",
+        r"with --benchmarks\.",
+    ),
+    "asks_for_a_missing_attribute": Fault(Code.MISSING_COLUMNS, r"the column feature_a that the live features"),
+    "asks_for_thousands_of_columns": Fault(Code.MISSING_COLUMNS, r"2,000 columns .*version_0, .*\(2,000 in all\) that"),
+    "asks_for_the_ids_as_a_column": Fault(Code.MISSING_COLUMNS, r"the column id that", r"live_features\.index"),
+    "asks_a_table_made_of_the_data": Fault(
+        Code.MISSING_COLUMNS,
+        r"the column feature_a that the live features and the benchmark models do not have",
+        r"with --dataset and --benchmarks",
+    ),
+    "drops_a_missing_column": Fault(
+        Code.MISSING_COLUMNS, r"the column target_nomi_20 that the live", r'errors="ignore"'
+    ),
+    "was_trained_on_other_names": Fault(
+        Code.MISSING_COLUMNS,
+        r"given 2 columns and was trained on 2; it was not given feature_a, feature_b; it was not trained on feature_",
+        r"Train on the data version",
+    ),
+    "was_trained_on_more_features": Fault(
+        Code.MISSING_COLUMNS, r"given 42 columns and was trained on 60 \(", r"Train on the data version"
+    ),
+    "was_trained_on_features_that_it_leaves_out": Fault(
+        Code.MISSING_COLUMNS,
+        r"given 21 columns and was trained on 42; it was not given .* \(21 in all\)",
+        r"live_features\[columns\]",
+    ),
+    "was_trained_on_fewer_features": Fault(
+        Code.UNEXPECTED_COLUMNS, r"given 42 columns and was trained on 40 \(", r"live_features\[columns\]"
+    ),
+    "was_trained_on_ten_features": Fault(
+        Code.UNEXPECTED_COLUMNS,
+        r"given 42 columns and was trained on 10; it was not trained on feature_.* \(32 in all\)",
+        r"live_features\[columns\]",
+    ),
+    "was_trained_in_another_order": Fault(
+        Code.UNEXPECTED_COLUMNS, r"the 42 columns that it was trained on in another order", r"live_features\[columns\]"
+    ),
+    "has_fewer_weights_than_features": Fault(
+        Code.UNEXPECTED_COLUMNS,
+        r"given 42 columns and was made for 10 \(ValueError: matmul",
+        r"live_features\[columns\]",
+    ),
     "imports_missing_module": Fault(Code.MISSING_MODULE, r"'no_such_package'.*line 7"),
     "imports_missing_name": Fault(Code.MODEL_RAISED, r"cannot import name 'no_such_function' from 'sklearn\.ensemble'"),
     "opens_missing_file": Fault(Code.MISSING_FILE, r"/content/drive/MyDrive/features\.csv", r"inside the pickle"),
@@ -456,6 +505,32 @@ PLATFORM: dict[str, Fault | Delivered] = {
     "starts_too_many_native_threads": Fault(
         Code.TOO_MANY_PROCESSES, r"at most 40 .* in this container.*libgomp", engine=("--pids-limit", "40")
     ),
+    "has_ten_features_of_xgboost": Fault(
+        Code.UNEXPECTED_COLUMNS,
+        r"given 42 columns and was trained on 10; it was not trained on feature_.* \(32 in all\)",
+        r"live_features\[columns\]",
+    ),
+    "has_ten_unnamed_features_of_xgboost": Fault(
+        Code.UNEXPECTED_COLUMNS, r"given 42 columns and was trained on 10 \(", r"live_features\[columns\]"
+    ),
+    "has_a_booster_that_knows_names": Fault(
+        Code.UNEXPECTED_COLUMNS, r"trained on columns with names and was given none \(", r"Give it a DataFrame"
+    ),
+    "has_ten_features_of_catboost": Delivered(),
+    "has_more_features_of_catboost": Fault(
+        Code.MISSING_COLUMNS,
+        r"given 42 columns and was trained on 43; it was not given feature_a \(",
+        r"Train on the data version",
+    ),
+    "has_ten_inputs_of_torch": Fault(
+        Code.UNEXPECTED_COLUMNS,
+        r"given 42 columns and was made for 10 \(RuntimeError: mat1",
+        r"live_features\[columns\]",
+    ),
+    "has_sixty_inputs_of_keras": Fault(
+        Code.MISSING_COLUMNS, r"given 42 columns and was trained on 60 \(", r"Train on the data version"
+    ),
+    "asks_polars_for_a_missing_column": Fault(Code.MISSING_COLUMNS, r"ColumnNotFoundError: .?feature_a", r"--dataset"),
     "imports_keras_of_tensorflow": Delivered(r"\A(?![\s\S]*not installed)[\s\S]*Saved the predictions"),
     # How the process is
     "compiles_with_numba": Delivered(

@@ -3,6 +3,8 @@
 from numerai_predict.child.answer import (
     Answer,
     EarlierException,
+    MissingColumns,
+    OtherColumns,
     PredictionStats,
     Problem,
     RaisedException,
@@ -36,6 +38,8 @@ __all__ = [
     "READ_PHASES",
     "Answer",
     "EarlierException",
+    "MissingColumns",
+    "OtherColumns",
     "PredictionStats",
     "Problem",
     "RaisedException",

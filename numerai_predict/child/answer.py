@@ -30,11 +30,36 @@ class EarlierException:
 
 
 @dataclass(frozen=True)
+class MissingColumns:
+    """Columns that the model looked for in tables of these names (DATA) and that they do not have, and the first."""
+
+    tables: list[str]
+    count: int
+    first: list[str]
+
+
+@dataclass(frozen=True)
+class OtherColumns:
+    """How many columns a trained model was given and was trained on, how many are missing or unexpected, and the first
+    of them; `are_here` is whether the live data has all that are missing.
+    """
+
+    given: int
+    trained: int
+    missing: int
+    first_missing: list[str]
+    unexpected: int
+    first_unexpected: list[str]
+    are_here: bool
+
+
+@dataclass(frozen=True)
 class RaisedException:
     """An exception of the model; `kinds` are the names of its class and bases, `where` is the user's line as
     ` in predict (model.py line 12)`, `libraries` the versions of those that were loaded, `earlier` the exceptions
     behind it. `program` is what could not be started, if it is about that, `tried` the hosts that the very call which
-    it came out of had tried to reach.
+    it came out of had tried to reach. `widths` are the numbers of columns that a model may take of its data; `missing`
+    and `other` are what the traceback shows of columns.
     """
 
     kind: str
@@ -47,6 +72,9 @@ class RaisedException:
     earlier: list[EarlierException] = field(default_factory=list)
     program: str = ""
     tried: list[str] = field(default_factory=list)
+    widths: list[int] = field(default_factory=list)
+    missing: MissingColumns | None = None
+    other: OtherColumns | None = None
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from traceback import TracebackException
 from types import TracebackType
 
 from numerai_predict.child.answer import EarlierException, RaisedException
+from numerai_predict.child.columns import Handed, columns_compared, columns_missing_in, widths_of
 from numerai_predict.own_files import is_ours
 from numerai_predict.sandbox import NetworkAttempts
 
@@ -24,7 +26,17 @@ LIBRARIES = (
 _STARTERS = (("subprocess", "_execute_child"), ("os", "_execvpe"))
 
 
-def describe_exception(error: BaseException, attempts: NetworkAttempts) -> RaisedException:
+@dataclass(frozen=True)
+class Circumstances:
+    """What explains an exception besides its traceback: what was tried of the network, and the tables that the model
+    was given, by their names in DATA.
+    """
+
+    attempts: NetworkAttempts = field(default_factory=NetworkAttempts)
+    handed: dict[str, Handed] = field(default_factory=dict)
+
+
+def describe_exception(error: BaseException, circumstances: Circumstances) -> RaisedException:
     """The exception as plain data for the parent's diagnosis; frames of the runtime are left out wherever they are."""
     earlier = _behind(error)
     users = error.__traceback__
@@ -42,7 +54,14 @@ def describe_exception(error: BaseException, attempts: NetworkAttempts) -> Raise
         },
         earlier=[EarlierException(type(each).__name__, _text_of(each)[:MAX_MESSAGE]) for each in earlier],
         program=next(filter(None, map(_program, (error, *earlier))), ""),
-        tried=list(dict.fromkeys(host for each in (error, *earlier) for host in attempts.behind(each.__traceback__))),
+        tried=list(
+            dict.fromkeys(
+                host for each in (error, *earlier) for host in circumstances.attempts.behind(each.__traceback__)
+            )
+        ),
+        widths=widths_of(circumstances.handed),
+        missing=columns_missing_in(error, circumstances.handed),
+        other=columns_compared(error, circumstances.handed),
     )
 
 

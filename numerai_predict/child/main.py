@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from numerai_predict.child.answer import Problem, Shape
-from numerai_predict.child.exceptions import describe_exception
+from numerai_predict.child.columns import Handed
+from numerai_predict.child.exceptions import Circumstances, describe_exception
 from numerai_predict.child.load import index_as_csv, load_model, read_data
 from numerai_predict.child.model_log import show_log
 from numerai_predict.child.names import (
     BENCHMARK_MODELS,
     CHECKING,
+    DATA,
     IMPORTING,
     INSPECTING,
     LIVE_FEATURES,
@@ -34,7 +36,6 @@ from numerai_predict.own_files import is_ours
 from numerai_predict.sandbox import (
     ChildChannel,
     Message,
-    NetworkAttempts,
     confine,
     explain_network_errors,
     fork_program,
@@ -61,24 +62,24 @@ def serve(channel: ChildChannel, reaper: int) -> NoReturn:
     faulthandler.register(signal.SIGUSR2, crash_log)  # The parent asks so where we are when the time is up.
     channel.report_broken(confine(terms, reaper))
     show_log(terms["log_level"])
-    attempts = NetworkAttempts()
-    explain_network_errors(attempts)
-    answer: Message = {"hosts": attempts.hosts}
+    circumstances = Circumstances()
+    explain_network_errors(circumstances.attempts)
+    answer: Message = {"hosts": circumstances.attempts.hosts}
     csv = b""
     try:
-        csv = TASKS[terms["task"]](channel, answer)
+        csv = TASKS[terms["task"]](channel, answer, circumstances)
     except Fault as fault:
         if raised_by_us(fault):
             answer["fault"] = asdict(Problem(fault.code.label, fault.message, fault.hint))
         else:
-            answer["exception"] = asdict(describe_exception(fault, attempts))
+            answer["exception"] = asdict(describe_exception(fault, circumstances))
     except BaseException as error:
-        answer["exception"] = asdict(describe_exception(error, attempts))
+        answer["exception"] = asdict(describe_exception(error, circumstances))
     channel.answer(answer, csv)
     flush_and_exit()
 
 
-def look_inside(channel: ChildChannel, answer: Message) -> bytes:
+def look_inside(channel: ChildChannel, answer: Message, circumstances: Circumstances) -> bytes:
     """Report what is in the pickle, and answer nothing else."""
     hide_the_runtime()
     reply, file = channel.request("model")
@@ -87,8 +88,10 @@ def look_inside(channel: ChildChannel, answer: Message) -> bytes:
     return b""
 
 
-def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
-    """Run the model on the live data and return its predictions as CSV; notes in `answer` what it learns."""
+def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Circumstances) -> bytes:
+    """Run the model on the live data and return its predictions as CSV; notes in `answer` and `circumstances` what it
+    learns.
+    """
     channel.announce(IMPORTING)
     import pandas as pd
     import pyarrow.parquet  # noqa: F401 - pandas reads parquet with it; the parent may still be downloading
@@ -114,6 +117,7 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     if answer["parameters"] == 2:
         inputs.append(receive(channel, BENCHMARK_MODELS, answer))
     benchmarks = inputs[1].copy() if len(inputs) == 2 else None
+    circumstances.handed.update((name, Handed.of(table)) for name, table in zip(DATA, inputs, strict=False))
 
     channel.announce(PREDICTING)
     returned = model(*inputs)
@@ -130,7 +134,7 @@ def predict_and_check(channel: ChildChannel, answer: Message) -> bytes:
     return csv.encode()
 
 
-def read_benchmarks(channel: ChildChannel, answer: Message) -> bytes:
+def read_benchmarks(channel: ChildChannel, answer: Message, circumstances: Circumstances) -> bytes:
     """Try to read the benchmark models, in a process that is given no model."""
     channel.announce(IMPORTING)
     receive(channel, BENCHMARK_MODELS, answer)

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from numerai_predict.child import EarlierException, RaisedException
-from numerai_predict.child.exceptions import describe_exception
-from numerai_predict.sandbox import NetworkAttempts
+from numerai_predict.child.exceptions import Circumstances, describe_exception
 from numerai_predict.sandbox.channel import MAX_HEADER_BYTES, encode
 from tests.harness import ROOT
 
@@ -33,7 +32,7 @@ class DescribeExceptionTest(unittest.TestCase):
     def setUp(self) -> None:
         self.runtime = module(RUNTIME, f"{ROOT}/numerai_predict/child/main.py")
 
-        self.attempts = NetworkAttempts()
+        self.circumstances = Circumstances()
 
     def describe(self, model: Any, *inputs: Any) -> RaisedException:
         """What is reported of the exception that `model` raises when the runtime calls it."""
@@ -43,7 +42,7 @@ class DescribeExceptionTest(unittest.TestCase):
             error = raised
         assert error.__traceback__ is not None
         # The first frame is this test's own; in the child, all frames before the user's are the runtime's.
-        return describe_exception(error.with_traceback(error.__traceback__.tb_next), self.attempts)
+        return describe_exception(error.with_traceback(error.__traceback__.tb_next), self.circumstances)
 
     def test_describe_reports_class_bases_and_message(self) -> None:
         class Special(KeyError):
@@ -182,7 +181,7 @@ def predict(ask, note):
     except KeyError:
         raise ValueError("worse")
 """
-        found = self.describe(module(source, "model.py")["predict"], library["ask"], self.attempts.note)
+        found = self.describe(module(source, "model.py")["predict"], library["ask"], self.circumstances.attempts.note)
         self.assertEqual(found.tried, ["numer.ai"])
 
     def test_describe_of_a_long_message_shortens_it_and_keeps_the_end_of_the_trace(self) -> None:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import requests
 
-from numerai_predict.child import Answer, Shape
+from numerai_predict.child import LIVE_FEATURES, Answer, MissingColumns, Shape
 from numerai_predict.cli import arguments, presign
 from numerai_predict.diagnosis.crash import crash_site, without_our_frames
 from numerai_predict.diagnosis.exceptions import fault_of_exception
@@ -90,6 +90,20 @@ def ran_out(text: str) -> list[Callable[[], object]]:
     full = replace(GOOD, full_shared_memory_bytes=64 << 20)
     raised_it = Answer(exception=exception("OSError", text))
     return [partial(exhausted, full, raised_it, FACTS), partial(exhausted, replace(full, log_tail=text), None, FACTS)]
+
+
+def named_columns(text: str) -> list[Callable[[], object]]:
+    return raised(f"The feature names should match{text}")
+
+
+def not_found(text: str) -> list[Callable[[], object]]:
+    return [partial(diagnose, "ColumnNotFoundError", "predicting", text)]
+
+
+def looked_up(text: str) -> None:
+    missing = MissingColumns([LIVE_FEATURES], 1, ["a"])
+    error = replace(exception("KeyError", text), missing=missing)
+    fault_of_exception(Answer(exception=error), "predicting", FACTS)
 
 
 def crashed(text: str) -> list[Callable[[], object]]:
@@ -187,10 +201,48 @@ TABLE: dict[str, dict[str, Use]] = {
         "_LIBRARY": Use(1, crashed, ("/lib/python3.11/", "/lib/python1.1", "site-packages/", "<frozen ")),
     },
     "diagnosis/columns.py": {
-        "_MISSING_COLUMNS": Use(
-            1, raised, ("not in ", "are in the [", "'v1", "'v", "v1_", "feature ", "'Series' object ")
+        "_COUNTS": Use(
+            0,
+            raised,
+            (
+                *("number of features in data (", "Model was trained on 1 features, but ", "Model n_features_ is "),
+                *("X has 1 features, but ", "X has 1", "Feature shape mismatch, expected: ", "num_col_ (1"),
+                *(
+                    "with shape (",
+                    "with shape (1, ",
+                    "expected axis -1 of input shape to have value 1",
+                    "found shape=(",
+                ),
+            ),
         ),
-        "columns": Use(2, raised, ("length=", "length=1", "'", "''", "'a', ", "are in the [columns]")),
+        "_NAMES": Use(
+            1,
+            raised,
+            ("The feature names should ", "At position ", "At position 1", "is present in model ", "Expected '"),
+        ),
+        "_PRODUCT": Use(1, raised, ("matrices are not ",)),
+        "_WITHOUT_NAMES": Use(1, raised, ("data did not contain feature ", "training data did not ")),
+        "_LACKS": Use(1, named_columns, ("yet now ", "are missing:", " in input ", "is present in model but ")),
+        "_SHAPES": Use(
+            0,
+            raised,
+            (
+                *("mat1 and mat2 shapes cannot be multiplied (1x1 and ", "size mismatch, got input (1), mat (1x", "1x"),
+                *("size of tensor a (", "running_mean should contain ", "Given normalized_shape=[1], ", " size [1, "),
+                *(
+                    "Given normalized_shape=[1], a size [1, ",
+                    "1, ",
+                    "must be equal to input_size. Expected ",
+                    "to have 1",
+                ),
+                *("embedding dimension of ", "Matrix size-incompatible: In[0]: [1,", "(size ", "not aligned: 1 (dim "),
+                *("contracting dimensions to have the same shape, got (1,) and (", "shape, got (1", "got ("),
+                *("Dot product shape mismatch, (1, 1) vs (", "could not be broadcast together with shapes (1,1) ("),
+                *("could not be broadcast together with shapes (1,) (", "Unable to coerce to Series, length must be "),
+            ),
+        ),
+        "_POLARS": Use(1, not_found, ("unable to find column ", '"', "v1", "feature")),
+        "_remedy_of_lookup": Use(1, looked_up, ("not found in ", "not found ")),
     },
     "diagnosis/exceptions.py": {
         "_exited": Use(1, raised, ("1", "-", "-1")),
