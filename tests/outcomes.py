@@ -117,6 +117,12 @@ FAULTS = {
     "was_trained_on_other_names": Fault(Code.MISSING_COLUMNS, r"feature_a"),
     "was_trained_on_fewer_features": Fault(Code.MISSING_COLUMNS, r"features in data \(42\).*training data \(40\)"),
     "imports_missing_module": Fault(Code.MISSING_MODULE, r"'no_such_package'.*line 7"),
+    "imports_google_colab": Fault(
+        Code.MISSING_MODULE, r"'google\.colab'.*line 7", r"Colab only: take it out of predict \(drive\.mount"
+    ),
+    "writes_hdf5": Fault(
+        Code.MISSING_MODULE, r"the package 'tables'.*writes_hdf5\.py line 7", r"The platform does not have tables"
+    ),
     "imports_missing_name": Fault(Code.MODEL_RAISED, r"cannot import name 'no_such_function' from 'sklearn\.ensemble'"),
     "opens_missing_file": Fault(Code.MISSING_FILE, r"/content/drive/MyDrive/features\.csv", r"inside the pickle"),
     "reads_missing_parquet": Fault(Code.MISSING_FILE, r"train\.parquet"),
@@ -169,6 +175,12 @@ FAULTS = {
     "names_main_in_protocol_4": Fault(Code.MISSING_ATTRIBUTE, r"'predict' of the script.*__main__"),
     "names_predict": Fault(Code.MISSING_MODULE, r"'predict'", r"register_pickle_by_value"),
     "names_utils": Fault(Code.MISSING_MODULE, r"'utils'", r"register_pickle_by_value"),
+    "names_an_own_module_with_an_underscore": Fault(
+        Code.MISSING_MODULE, r"The pickle needs the module '_features'", r"register_pickle_by_value\(_features\)"
+    ),
+    "names_google_colab": Fault(
+        Code.MISSING_MODULE, r"The pickle needs the module 'google\.colab'", r"Colab only: take it out of predict"
+    ),
     "names_missing_module": Fault(Code.MISSING_MODULE, r"'no_such_package'"),
     "names_missing_submodule": Fault(Code.MISSING_MODULE, r"'no_such_package'"),
     "names_missing_numpy_module": Fault(
@@ -380,5 +392,19 @@ TERMINAL: dict[str, Fault | Delivered] = {
 
 # What needs the platform's packages, or a container with certain flags: tried in the image of one version alone.
 PLATFORM: dict[str, Fault | Delivered] = {
+    "imports_google_cloud_bigquery": Fault(
+        Code.MISSING_MODULE, r"'google\.cloud\.bigquery'.*line 7", r"The platform does not have google-cloud-bigquery"
+    ),
     "imports_keras_of_tensorflow": Delivered(r"\A(?![\s\S]*not installed)[\s\S]*Saved the predictions"),
+    "shows_a_progress_bar_of_notebooks": Fault(
+        Code.MISSING_MODULE, r"the package 'ipywidgets'.*IProgress not found", r"use tqdm in place of tqdm\.notebook"
+    ),
+    "shows_a_table_in_a_notebook": Fault(
+        Code.MISSING_MODULE,
+        r"needs the module 'IPython'",
+        r"\AIPython is for notebooks: take it out of predict",
+    ),
+    "writes_an_excel_table": Fault(
+        Code.MISSING_MODULE, r"the package 'xlsxwriter'.*line 9", r"The platform does not have xlsxwriter"
+    ),
 }
