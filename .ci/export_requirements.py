@@ -1,4 +1,5 @@
-"""Write requirements.txt beside a poetry.lock, for pip install -r and pip install -c.
+"""Write requirements.txt beside a poetry.lock, for pip install -r and pip install -c, and what all of them pin for the
+hints of the runtime.
 
 Usage: python .ci/export_requirements.py py3.11 [py3.12 ...]
 Poetry and its export plugin must be on the PATH.
@@ -6,6 +7,7 @@ Poetry and its export plugin must be on the PATH.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -22,6 +24,9 @@ HEADER = """\
 # PyPI's torch wants CUDA on Linux; the CPU-only torch comes with
 #   --extra-index-url https://download.pytorch.org/whl/cpu
 """
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ROOT / "numerai_predict/inspection/platform_packages.json"
 
 
 def exported_pins(folder: Path) -> list[str]:
@@ -58,14 +63,27 @@ def rewritten(line: str, markers: dict[str, str]) -> str:
     return f"{pin} ; {marker}" if marker else pin
 
 
+def platform_packages() -> dict[str, dict[str, str]]:
+    """Return the pins of every requirements.txt, by Python version; those for Windows only are left out."""
+    return {folder.name[2:]: pins_of(folder) for folder in sorted(ROOT.glob("py3.*"))}
+
+
+def pins_of(folder: Path) -> dict[str, str]:
+    """Return the packages of a requirements.txt with their versions."""
+    lines = (folder / "requirements.txt").read_text().splitlines()
+    pins = [line.partition(" ; ")[0] for line in lines if "==" in line and 'platform_system == "Windows"' not in line]
+    return dict(sorted(pin.split("==") for pin in pins))
+
+
 def main(folders: list[str]) -> None:
-    """Write the requirements.txt of each folder."""
+    """Write the requirements.txt of each folder, and what all folders pin."""
     for name in folders:
         folder = Path(name)
         markers = declared_markers(folder)
         pins = [rewritten(line, markers) for line in exported_pins(folder)]
         text = HEADER.format(folder=folder.name) + "\n".join(pins) + "\n"
         (folder / "requirements.txt").write_text(text)
+    PACKAGES.write_text(json.dumps(platform_packages(), indent=0) + "\n")
 
 
 if __name__ == "__main__":

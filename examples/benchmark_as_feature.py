@@ -18,6 +18,8 @@ and train with `--data_dir data`, under the Python version that the model is to 
 
 import argparse
 import json
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +27,8 @@ import cloudpickle
 import pandas as pd
 from lightgbm import LGBMRegressor
 
-SAMPLE_DATA = Path(__file__).parent.parent / "tests/data"
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE_DATA = ROOT / "tests/data"
 
 
 def train_model(data_dir: Path) -> Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]:
@@ -78,10 +81,12 @@ def main() -> None:
     args = parser.parse_args()
     args.output.write_bytes(cloudpickle.dumps(train_model(args.data_dir)))
     print(f"Wrote {args.output} ({args.output.stat().st_size:,} bytes). Look into it, then run it:")
-    print(f"python predict.py --inspect --model {args.output}")
+    predict = shlex.join([sys.executable, str(ROOT / "predict.py")])
+    model, data_dir = shlex.quote(str(args.output)), shlex.quote(str(args.data_dir))
+    print(f"{predict} --inspect --model {model}")
     print(
-        f"python predict.py --debug --model {args.output} --dataset {args.data_dir}/live.parquet "
-        f"--benchmarks {args.data_dir}/live_benchmark_models.parquet"
+        f"{predict} --debug --model {model} --dataset {data_dir}/live.parquet "
+        f"--benchmarks {data_dir}/live_benchmark_models.parquet"
     )
 
 

@@ -12,6 +12,8 @@ and train with `--data_dir data`, under the Python version that the model is to 
 
 import argparse
 import json
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +21,8 @@ import cloudpickle
 import pandas as pd
 from lightgbm import LGBMRegressor
 
-SAMPLE_DATA = Path(__file__).parent.parent / "tests/data"
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE_DATA = ROOT / "tests/data"
 
 
 def train_model(data_dir: Path) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -64,8 +67,10 @@ def main() -> None:
     args = parser.parse_args()
     args.output.write_bytes(cloudpickle.dumps(train_model(args.data_dir)))
     print(f"Wrote {args.output} ({args.output.stat().st_size:,} bytes). Look into it, then run it:")
-    print(f"python predict.py --inspect --model {args.output}")
-    print(f"python predict.py --debug --model {args.output} --dataset {args.data_dir}/live.parquet")
+    predict = shlex.join([sys.executable, str(ROOT / "predict.py")])
+    model, data_dir = shlex.quote(str(args.output)), shlex.quote(str(args.data_dir))
+    print(f"{predict} --inspect --model {model}")
+    print(f"{predict} --debug --model {model} --dataset {data_dir}/live.parquet")
 
 
 if __name__ == "__main__":

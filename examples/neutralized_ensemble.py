@@ -12,6 +12,8 @@ and train with `--data_dir data`, under the Python version that the model is to 
 
 import argparse
 import json
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +23,8 @@ import pandas as pd
 from lightgbm import LGBMRegressor
 from sklearn.linear_model import Ridge  # type: ignore[import-untyped]
 
-SAMPLE_DATA = Path(__file__).parent.parent / "tests/data"
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE_DATA = ROOT / "tests/data"
 # How much of the linear exposure is taken out: 0 nothing, 1 all of it.
 PROPORTION = 0.5
 
@@ -82,8 +85,10 @@ def main() -> None:
     args = parser.parse_args()
     args.output.write_bytes(cloudpickle.dumps(train_model(args.data_dir)))
     print(f"Wrote {args.output} ({args.output.stat().st_size:,} bytes). Look into it, then run it:")
-    print(f"python predict.py --inspect --model {args.output}")
-    print(f"python predict.py --debug --model {args.output} --dataset {args.data_dir}/live.parquet")
+    predict = shlex.join([sys.executable, str(ROOT / "predict.py")])
+    model, data_dir = shlex.quote(str(args.output)), shlex.quote(str(args.data_dir))
+    print(f"{predict} --inspect --model {model}")
+    print(f"{predict} --debug --model {model} --dataset {data_dir}/live.parquet")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ exit  status   Blame    at fault                                     worth anoth
 ----  -------  -------  -------------------------------------------  -----------------
 0     success
 1     failed   MODEL    the model, or the file that holds it         no, fix the model
-2     error    USAGE    the command line                             no, fix the flags
+2     error    USAGE    the command line, or the Python it names     no, fix it
 3     error    RUNTIME  the network, the disk, the runtime itself    yes
 """
 
@@ -26,9 +26,14 @@ class Blame(Enum):
 class Code(Enum):
     """One way to fail: whose fault it is, what it means, and the hint that is shown unless a better one is known."""
 
-    # Exit 2: the command line
+    # Exit 2: the command line, or the Python that it names
 
     USAGE = (Blame.USAGE, "The command line is wrong.", "See --help for the flags and their values.")
+    MISSING_PACKAGES = (
+        Blame.USAGE,
+        "This Python does not have the packages that the runtime itself needs (pandas, pyarrow, …).",
+        "Run it in the image, or with a Python that has them: make demo makes one.",
+    )
 
     # Exit 1: the model file
 
@@ -60,7 +65,8 @@ class Code(Enum):
         Blame.MODEL,
         "The model needs a module that is not installed here.",
         "If the module is your own file, include it in the pickle with "
-        "cloudpickle.register_pickle_by_value(module). If it is a package, use one that the platform has.",
+        "cloudpickle.register_pickle_by_value(module). If it is a package, use one that the platform has. If the "
+        "platform has it, run the model in the image.",
     )
     MISSING_ATTRIBUTE = (
         Blame.MODEL,

@@ -177,6 +177,12 @@ FAULTS = {
         r"live_features\[columns\]",
     ),
     "imports_missing_module": Fault(Code.MISSING_MODULE, r"'no_such_package'.*line 7"),
+    "imports_google_colab": Fault(
+        Code.MISSING_MODULE, r"'google\.colab'.*line 7", r"Colab only: take it out of predict \(drive\.mount"
+    ),
+    "writes_hdf5": Fault(
+        Code.MISSING_MODULE, r"the package 'tables'.*writes_hdf5\.py line 7", r"The platform does not have tables"
+    ),
     "imports_missing_name": Fault(Code.MODEL_RAISED, r"cannot import name 'no_such_function' from 'sklearn\.ensemble'"),
     "opens_missing_file": Fault(Code.MISSING_FILE, r"/content/drive/MyDrive/features\.csv", r"inside the pickle"),
     "reads_missing_parquet": Fault(Code.MISSING_FILE, r"train\.parquet"),
@@ -252,6 +258,12 @@ FAULTS = {
     "names_main_in_protocol_4": Fault(Code.MISSING_ATTRIBUTE, r"'predict' of the script.*__main__"),
     "names_predict": Fault(Code.MISSING_MODULE, r"'predict'", r"register_pickle_by_value"),
     "names_utils": Fault(Code.MISSING_MODULE, r"'utils'", r"register_pickle_by_value"),
+    "names_an_own_module_with_an_underscore": Fault(
+        Code.MISSING_MODULE, r"The pickle needs the module '_features'", r"register_pickle_by_value\(_features\)"
+    ),
+    "names_google_colab": Fault(
+        Code.MISSING_MODULE, r"The pickle needs the module 'google\.colab'", r"Colab only: take it out of predict"
+    ),
     "names_missing_module": Fault(Code.MISSING_MODULE, r"'no_such_package'"),
     "names_missing_submodule": Fault(Code.MISSING_MODULE, r"'no_such_package'"),
     "names_missing_numpy_module": Fault(
@@ -537,4 +549,18 @@ PLATFORM: dict[str, Fault | Delivered] = {
         r"(?s)\A(?!.* DEBUG (numba|matplotlib|graphviz)).* DEBUG root: compiled", flags=("--debug",)
     ),
     "asks_torch_for_its_cache": Delivered(engine=("--user", "1234:1234")),
+    "imports_google_cloud_bigquery": Fault(
+        Code.MISSING_MODULE, r"'google\.cloud\.bigquery'.*line 7", r"The platform does not have google-cloud-bigquery"
+    ),
+    "shows_a_progress_bar_of_notebooks": Fault(
+        Code.MISSING_MODULE, r"the package 'ipywidgets'.*IProgress not found", r"use tqdm in place of tqdm\.notebook"
+    ),
+    "shows_a_table_in_a_notebook": Fault(
+        Code.MISSING_MODULE,
+        r"needs the module 'IPython'",
+        r"\AIPython is for notebooks: take it out of predict",
+    ),
+    "writes_an_excel_table": Fault(
+        Code.MISSING_MODULE, r"the package 'xlsxwriter'.*line 9", r"The platform does not have xlsxwriter"
+    ),
 }

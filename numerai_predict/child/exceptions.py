@@ -39,6 +39,7 @@ class Circumstances:
 def describe_exception(error: BaseException, circumstances: Circumstances) -> RaisedException:
     """The exception as plain data for the parent's diagnosis; frames of the runtime are left out wherever they are."""
     earlier = _behind(error)
+    tried = [host for each in (error, *earlier) for host in circumstances.attempts.behind(each.__traceback__)]
     users = error.__traceback__
     while users and is_ours(users.tb_frame.f_code.co_filename):
         users = users.tb_next
@@ -54,11 +55,7 @@ def describe_exception(error: BaseException, circumstances: Circumstances) -> Ra
         },
         earlier=[EarlierException(type(each).__name__, _text_of(each)[:MAX_MESSAGE]) for each in earlier],
         program=next(filter(None, map(_program, (error, *earlier))), ""),
-        tried=list(
-            dict.fromkeys(
-                host for each in (error, *earlier) for host in circumstances.attempts.behind(each.__traceback__)
-            )
-        ),
+        tried=list(dict.fromkeys(tried)),
         widths=widths_of(circumstances.handed),
         missing=columns_missing_in(error, circumstances.handed),
         other=columns_compared(error, circumstances.handed),

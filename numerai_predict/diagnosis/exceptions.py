@@ -10,7 +10,7 @@ from numerai_predict.diagnosis.modules import missing_module
 from numerai_predict.diagnosis.network import HINT_BESIDE, attempt_beside, network
 from numerai_predict.diagnosis.raised import Raised
 from numerai_predict.faults import Code, Fault
-from numerai_predict.inspection import THIS_PYTHON, PickleFacts, other_pythons
+from numerai_predict.inspection import THIS_PYTHON, PickleFacts, lacking, other_pythons
 
 # What the bytecode of another Python raises where it does not crash.
 _ODD_ERRORS = ("TypeError", "ValueError", "SystemError")
@@ -50,6 +50,9 @@ def _unexplained(raised: Raised, answer: Answer, log: str) -> Fault:
 
 def _inspection(raised: Raised) -> Fault | None:
     if raised.phase == INSPECTING:
+        # Ours: what pandas unpacks needs pandas.
+        if "ModuleNotFoundError" in raised.kinds and (fault := lacking([raised.name])):
+            return fault
         return Fault(Code.UNREADABLE_PICKLE, f"The pickle could not be looked into: that raised {raised.said}.")
     return None
 

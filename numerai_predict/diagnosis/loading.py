@@ -4,7 +4,7 @@ import sys
 
 from numerai_predict.diagnosis.raised import Raised
 from numerai_predict.faults import Code, Fault
-from numerai_predict.inspection import THIS_PYTHON, named_in_main, other_pythons
+from numerai_predict.inspection import THIS_PYTHON, for_another_version, named_in_main, other_pythons
 
 
 def python_version(raised: Raised) -> Fault | None:
@@ -29,8 +29,7 @@ def incompatible(raised: Raised, library: str) -> Fault:
     """The fault of a pickle that another version of the library wrote."""
     version = raised.libraries.get(library, "")
     here = f"the installed {library} {version}" if version else f"the {library} of this environment"
-    package = "scikit-learn" if library == "sklearn" else library
-    hint = f"Train and pickle it again with this version: pip install {package}=={version}" if version else None
+    hint = for_another_version(library, version) if version else None
     message = f"The pickle does not fit {here}: {raised.said}."
     if library == "numpy" and "numpy._core" in raised.message and version.startswith("1."):
         message = f"The pickle was written with NumPy 2; this is NumPy {version} ({raised.said})."

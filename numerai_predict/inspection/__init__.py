@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 from numerai_predict.inspection.arity import count_arguments, optional_second_argument
 from numerai_predict.inspection.file_type import PickleFacts, look, sha256
 from numerai_predict.inspection.findings import THIS_PYTHON, Difference, Findings, Module
+from numerai_predict.inspection.installed import is_here, is_namespace, is_package_of_its_own
+from numerai_predict.inspection.packages import module_of
 from numerai_predict.inspection.preflight import before_loading, doubts, expected, named_in_main, other_pythons
+from numerai_predict.inspection.remedies import for_another_version, for_missing, lacking
 
 if TYPE_CHECKING:
     from numerai_predict.inspection.inspect import inspect_pickle, open_pickle
@@ -20,8 +23,15 @@ __all__ = [
     "count_arguments",
     "doubts",
     "expected",
+    "for_another_version",
+    "for_missing",
     "inspect_pickle",
+    "is_here",
+    "is_namespace",
+    "is_package_of_its_own",
+    "lacking",
     "look",
+    "module_of",
     "named_in_main",
     "open_pickle",
     "optional_second_argument",

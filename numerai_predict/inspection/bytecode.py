@@ -95,10 +95,13 @@ _KEPT = tuple(field.name for field in fields(CodeArguments) if field.name != "ar
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """A module as an import statement names it; `guarded` where an exception of the import may be caught."""
+    """A module as an import statement names it, and what it takes from it (`from a import b`); `guarded` where an
+    exception of the import may be caught.
+    """
 
     name: str
     guarded: bool
+    names: tuple[str, ...] = ()
 
 
 def writers(code: CodeArguments) -> frozenset[str]:
@@ -125,16 +128,27 @@ def imports(code: CodeArguments, version: str) -> list[Import]:
     if version not in VERSIONS:
         return []
     table = _table(version)
-    found = []
+    found: list[tuple[int, str, list[str]]] = []
+    taken: list[str] = []  # From the module that was imported last.
     level = fromlist = None  # What the two instructions ahead put on the stack.
     for start, operation, argument, _ in _instructions(code.code, table):
-        if operation.name == "IMPORT_NAME" and not level and argument < len(code.names):
-            found.append((start, code.names[argument]))
+        name = code.names[argument] if argument < len(code.names) else ""
+        if operation.name == "IMPORT_NAME":
+            taken = []
+            if not level and name:
+                found.append((start, name, taken))
+        elif operation.name == "IMPORT_FROM":
+            taken.append(name)
         level, fromlist = fromlist, _loaded(code, operation, argument)
     if not found:
         return []
     guards = _handled(code, table) if code.arity == 18 else _blocks(code, table, version)
-    return [Import(name, _find(guards, offset) is not None) for offset, name in found]
+    return [Import(name, _find(guards, offset) is not None, _taken(name, names)) for offset, name, names in found]
+
+
+def _taken(module: str, names: list[str]) -> tuple[str, ...]:
+    """For `import a.b.c as d`, the compiler takes b from a, and c from that."""
+    return () if names[:1] == module.split(".")[1:2] else tuple(names)
 
 
 class _Operation(NamedTuple):

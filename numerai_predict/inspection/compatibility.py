@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from numerai_predict.faults import Code
 from numerai_predict.inspection.findings import Difference
 from numerai_predict.inspection.fingerprints import Mark
-from numerai_predict.inspection.installed import pip_name
+from numerai_predict.inspection.installed import ALL_FILES
+from numerai_predict.inspection.packages import pip_name
+from numerai_predict.inspection.remedies import for_another_version
 
 SHOWN_MODULES = 3
 SHOWN_NAME = 100
@@ -25,10 +27,6 @@ TITLES = {
     "torch": "PyTorch",
     "xgboost": "XGBoost",
 }
-# Packages whose modules are all files: importing every one of them adds no other to sys.modules, so that what they have
-# no file for cannot be loaded. SciPy 1.11 is none (scipy.stats.beta_ufunc); and pandas.read_pickle knows where pandas'
-# old modules went.
-ALL_FILES = frozenset({"catboost", "cloudpickle", "joblib", "lightgbm", "numpy", "sklearn", "xgboost"})
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,8 @@ def differences(
 ) -> list[Difference]:
     """What the libraries here make of a pickle with these marks that refers to these modules; what breaks comes first.
 
-    `missing` returns the part of a module that is not here, as installed.missing_part does, and `version_of` the
-    version of a library.
+    `missing` returns the part of a module that its package here lacks, as installed.skewed_part does, and `version_of`
+    the version of a library.
     """
     written = _Written(marks, version_of)
     found = [
@@ -125,7 +123,6 @@ class _Written:
         version, here = self.version(library), self.here(library)
         writer = f"{title} {version}" if version else f"another version of {title}"
         reader = f"{title} {here}" if here else f"the {title} here"
-        pin = f"Train and pickle it again with this version: pip install {pip_name(library) or library}=={here}"
         return Difference(
             library=library,
             written=version,
@@ -133,7 +130,7 @@ class _Written:
             breaks=breaks,
             code=Code.INCOMPATIBLE_LIBRARY.label,
             message=f"The pickle was written with {writer}; this is {reader}, {consequence}.",
-            hint=pin if here else None,
+            hint=for_another_version(library, here) if here else None,
         )
 
 

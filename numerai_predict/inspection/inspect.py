@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias, cast
 
 from numerai_predict.faults import Code, Fault
-from numerai_predict.inspection import bytecode, compatibility, installed
+from numerai_predict.inspection import bytecode, compatibility, installed, packages
 from numerai_predict.inspection.bytecode import CodeArguments, Import
 from numerai_predict.inspection.file_type import compression_of
 from numerai_predict.inspection.findings import Difference, Findings, Module
@@ -132,10 +132,10 @@ def _modules(traces: Traces, written: list[Written]) -> list[Module]:
     """What the model needs and the standard library does not have; what is missing comes first."""
     found: dict[str, Module] = {}
     for needed_by, name in itertools.islice(_needs(traces, written), MAX_NEEDS):
+        module = _module(name, needed_by)
         # scikit-learn's _loss belongs to no package: it is made at run time.
-        is_private = name.startswith("_") and installed.version_of(name.partition(".")[0]) is None
-        if not is_private and not installed.is_standard(name):
-            module = _module(name, needed_by)
+        is_made = name.startswith("_") and module.status == "present" and module.version is None
+        if not is_made and not installed.is_standard(name):
             found.setdefault(module.name, module)
     order = ("missing", "skewed", "present")
     listed = sorted(found.values(), key=lambda module: (order.index(module.status), module.name))
@@ -148,9 +148,10 @@ def _needs(traces: Traces, written: list[Written]) -> Iterator[tuple[str, str]]:
         yield "reference", name
     imports = [needed for code, versions in written for needed in _imports(code, versions)]
     for needed in sorted(imports, key=lambda needed: (needed.guarded, needed.name)):
-        yield "guarded import" if needed.guarded else "import", needed.name
+        for name in _modules_of(needed):
+            yield "guarded import" if needed.guarded else "import", name
     unreadable = [code for code, versions in written if not versions & set(bytecode.VERSIONS)]
-    for name in sorted({name for code in unreadable for name in code.names if installed.pip_name(name)}):
+    for name in sorted({name for code in unreadable for name in code.names if packages.pip_name(name)}):
         yield "possible", name
 
 
@@ -163,18 +164,25 @@ def _imports(code: CodeArguments, versions: frozenset[str]) -> list[Import]:
     return bytecode.imports(code, max(readable)) if readable else []  # Those that look alike import alike.
 
 
+def _modules_of(needed: Import) -> list[str]:
+    """The module; of a namespace, what is imported from it (`from google.cloud import storage`)."""
+    if needed.names and installed.is_namespace(needed.name):
+        return [f"{needed.name}.{name}" for name in needed.names]
+    return [needed.name]
+
+
 def _module(name: str, needed_by: str) -> Module:
     package = name.partition(".")[0]
     version = installed.version_of(package)
     missing = installed.missing_part(name)
     if not missing:
         return Module(package, version, "present", needed_by)
-    status: Literal["missing", "skewed"] = "missing" if missing == package else "skewed"
-    return Module(_short(missing), version, status, needed_by, installed.pip_name(package))
+    status: Literal["missing", "skewed"] = "missing" if installed.is_package_of_its_own(missing) else "skewed"
+    return Module(_short(missing), version, status, needed_by, packages.pip_name(missing) or packages.pip_name(package))
 
 
 def _differences(traces: Traces) -> list[Difference]:
     found = compatibility.differences(
-        traces.marks, _references(traces), installed.missing_part, installed.version_of, has_gpu=GPU.exists()
+        traces.marks, _references(traces), installed.skewed_part, installed.version_of, has_gpu=GPU.exists()
     )
     return [replace(each, message=visible(each.message)[:MAX_MESSAGE]) for each in found[:MAX_LISTED]]

@@ -1,11 +1,17 @@
-"""Whether a module is here, in which version, and what to install for it; imports and executes none of them."""
+"""Whether a module is here, and in which version; imports and executes none of them."""
 
 import contextlib
 import functools
+import os
+import re
 import sys
-from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
+from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES, BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from itertools import chain
+from pathlib import Path
 from typing import Any
+
+from numerai_predict.inspection.packages import distributions
 
 # Longer than any real one: names come from files that anybody may have written.
 MAX_NAME = 500
@@ -19,59 +25,28 @@ STAND_INS = {
     "distutils": "setuptools._distutils",
 }
 
-# What pip calls packages whose modules have another name; of several, any may be installed, and the first is the usual.
-OTHER_NAMES = {
-    "Bio": "biopython",
-    "Crypto": "pycryptodome",
-    "OpenSSL": "pyOpenSSL",
-    "PIL": "pillow",
-    "alphalens": "alphalens-reloaded alphalens",
-    "attr": "attrs",
-    "bayes_opt": "bayesian-optimization",
-    "binance": "python-binance",
-    "bs4": "beautifulsoup4",
-    "cupy": "cupy-cuda12x cupy-cuda13x cupy-cuda11x cupy",
-    "cv2": "opencv-python opencv-python-headless opencv-contrib-python opencv-contrib-python-headless",
-    "dateutil": "python-dateutil",
-    "dotenv": "python-dotenv",
-    "empyrical": "empyrical-reloaded empyrical",
-    "faiss": "faiss-cpu faiss-gpu",
-    "git": "gitpython",
-    "haiku": "dm-haiku",
-    "imblearn": "imbalanced-learn",
-    "jwt": "PyJWT",
-    "mpl_toolkits": "matplotlib",
-    "psycopg2": "psycopg2-binary psycopg2",
-    "pyro": "pyro-ppl",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "sklearn_extra": "scikit-learn-extra",
-    "skopt": "scikit-optimize",
-    "sksurv": "scikit-survival",
-    "slugify": "python-slugify",
-    "talib": "TA-Lib",
-    "tensorflow": "tensorflow tensorflow-cpu tensorflow-intel tensorflow-macos",
-    "umap": "umap-learn",
-    "xgboost": "xgboost xgboost-cpu",
-    "yaml": "PyYAML",
-}
-# Packages that pip calls as their modules, but for _ and -.
-_SAME_NAMES = """
-    accelerate arch autogluon boruta boto3 bottleneck cachetools captum catboost category_encoders cloudpickle cvxopt
-    cvxpy darts dask datasets deap dill distributed duckdb econml einops eli5 eod fastai fastparquet featuretools flaml
-    flax fsspec gensim gplearn h2o h5py hdbscan hmmlearn huggingface_hub hyperopt interpret jax jaxlib joblib kaggle
-    keras lightgbm lightning lightning_fabric lightning_utilities lime llvmlite lmfit loguru lxml matplotlib mlflow
-    mlforecast mlxtend modin multitasking networkx neuralforecast ngboost nltk numba numerai_era_data numerai_tools
-    numerapi numerbay numerblox numexpr numpy numpyro onnx onnxruntime openai optax optuna orjson pandas pandas_ta
-    pandas_ta_classic patsy peewee pingouin plotly polars prophet psutil pyarrow pycaret pydantic pygam pymc
-    pynndescent pyod pyspark pytorch_forecasting pytorch_lightning pytorch_tabnet pytorch_tabular pytz quantstats ray
-    regex requests rich river rtdl ruptures scipy seaborn sentence_transformers sentencepiece sentry_sdk shap
-    simplejson six skforecast skorch spacy sqlalchemy statsforecast statsmodels streamlit sympy ta tables tabpfn
-    tabulate tenacity tensorflow_addons tensorflow_decision_forests tensorflow_probability tf_keras threadpoolctl
-    tiktoken timm tokenizers toolz torch torch_geometric torchaudio torchmetrics torchvision tqdm transformers treelite
-    treelite_runtime tsfresh tslearn typing_extensions ujson vaex wandb xarray ydf yfinance zstandard
-"""
-SAME_NAMES = frozenset(_SAME_NAMES.split())
+# Packages whose modules are all files: importing every one of them adds no other to sys.modules, so that what they have
+# no file for cannot be loaded. SciPy 1.11 is none (scipy.stats.beta_ufunc); and pandas.read_pickle knows where pandas'
+# old modules went.
+ALL_FILES = frozenset({"catboost", "cloudpickle", "joblib", "lightgbm", "numpy", "sklearn", "xgboost"})
+
+# Names that packages share without having any module of that name: what is missing is the package below.
+NAMESPACES = frozenset({"azure", "databricks", "google", "google.cloud"})
+
+# Compiled modules that are known without their package once that is imported (sklearn._loss._loss is `_loss` in
+# pickles); others are looked for.
+ALONE = frozenset({"_catboost", "_csparsetools", "_cyutility", "_loss", "_moduleTNC", "_ni_label"})
+# What Cython, torch and joblib put into sys.modules, and no package has a file of.
+_NO_FILE = re.compile(r"_cython_[0-9_]{1,20}|_remote_module_non_scriptable|__mp_main__")
+MAX_FOLDERS = 30_000
+# How a package brings modules that it has no file for: it looks into other folders, or registers them itself.
+_MAKES_MODULES = re.compile(
+    r"__path__[ \t]{0,9}(?:\+?=[^=]|\.(?:append|extend|insert)\()"
+    r"|sys\.modules(?:\.(?:setdefault|update)\(|\[[^]\n]{1,200}\][ \t]{0,9}=[^=])"
+)
+# How packages of old share their name: https://packaging.python.org/en/latest/guides/packaging-namespace-packages/
+_SHARES_ITS_NAME = re.compile(r"extend_path|declare_namespace")
+MAX_SOURCE = 1 << 20
 
 
 def is_standard(name: str) -> bool:
@@ -85,24 +60,41 @@ def is_here(name: str) -> bool:
 
 
 def missing_part(name: str) -> str:
-    """Nothing if all of the module `a.b.c` can be found, else the shortest of `a`, `a.b` and `a.b.c` that cannot.
+    """Nothing if all of the module `a.b.c` can be found, else the shortest of `a`, `a.b` and `a.b.c` that cannot; of
+    namespaces (`google.cloud`), the shortest that is a package of its own.
 
     What no module can be named is missing as a whole. What modules may make at run time counts as found: names below a
-    module that is no package (`os.path`, `six.moves`, `torch._C._nn`), and names that begin with an underscore, as
-    compiled modules may be known without their package (sklearn._loss._loss is `_loss` in pickles).
+    module that is no package (`os.path`, `six.moves`, `torch._C._nn`), below a package that makes modules
+    (`tensorflow.keras`), and those of compiled modules that are known without their package (`_loss`).
     """
     if not _is_name(name):
         return name
-    found, path = "", None
-    for part in name.split("."):
-        found = f"{found}.{part}" if found else part
-        spec = _find(found, path)
+    above = None
+    for found, spec in _specs(name):
         if spec is None:
-            return "" if _may_be_made_at_run_time(found) else found
-        if spec.submodule_search_locations is None:
-            return ""
-        path = list(spec.submodule_search_locations)
+            made = _makes_modules(above, name) if above else _may_be_made_at_run_time(found)
+            return "" if made else _below_namespaces(found, name)
+        above = spec
     return ""
+
+
+def skewed_part(name: str) -> str:
+    """The missing part of the module that its package has in another version; nothing if there is none."""
+    missing = missing_part(name)
+    return "" if not missing or is_package_of_its_own(missing) else missing
+
+
+def is_package_of_its_own(missing: str) -> bool:
+    """Whether what is missing is a whole package, which another version of what is here would not have either: one at
+    the top level, or in a namespace that packages share (`google.colab`).
+    """
+    above = missing.rpartition(".")[0]
+    return not _is_name(missing) or not above or is_namespace(above)
+
+
+def is_namespace(name: str) -> bool:
+    """Whether packages of others share the name, which is no package itself: `google.cloud`."""
+    return name in NAMESPACES or (_is_name(name) and all(_is_shared(spec) for _, spec in _specs(name)))
 
 
 @functools.cache
@@ -112,24 +104,58 @@ def version_of(top_level: str) -> str | None:
 
     if not _is_name(top_level):
         return None
-    for distribution in _distributions(top_level):
+    for distribution in distributions(top_level):
         with contextlib.suppress(Exception):  # Not installed, or what describes it is damaged.
             return metadata.version(distribution)
     return None
 
 
-def pip_name(top_level: str) -> str:
-    """What pip calls the package of the module; empty if it is not known, and so perhaps a file of the user's own."""
-    known = top_level in OTHER_NAMES or top_level in SAME_NAMES
-    return _distributions(top_level)[0].replace("_", "-") if known else ""
-
-
-def _distributions(top_level: str) -> list[str]:
-    return OTHER_NAMES.get(top_level, top_level).split()
-
-
 def _is_name(name: str) -> bool:
     return len(name) <= MAX_NAME and all(part.isidentifier() for part in name.split("."))
+
+
+def _specs(name: str) -> Iterator[tuple[str, ModuleSpec | None]]:
+    """`a`, `a.b` and `a.b.c` with what is found of each, up to the first that is missing or no package."""
+    found, path = "", None
+    for part in name.split("."):
+        found = f"{found}.{part}" if found else part
+        spec = _find(found, path)
+        yield found, spec
+        if spec is None or spec.submodule_search_locations is None:
+            return
+        path = list(spec.submodule_search_locations)
+
+
+def _below_namespaces(missing: str, name: str) -> str:
+    parts = name.split(".")
+    while missing in NAMESPACES and missing != name:
+        missing = ".".join(parts[: missing.count(".") + 2])
+    return missing
+
+
+def _is_shared(package: ModuleSpec | None) -> bool:
+    if package is None or package.submodule_search_locations is None:
+        return False
+    return package.origin is None or bool(_SHARES_ITS_NAME.search(_source(package)))
+
+
+def _makes_modules(package: ModuleSpec, name: str) -> bool:
+    if name.partition(".")[0] in ALL_FILES or _is_shared(package):
+        return False
+    return bool(_MAKES_MODULES.search(_source(package)))
+
+
+def _source(package: ModuleSpec) -> str:
+    return _text(package.origin) if package.origin and package.origin.endswith(".py") else ""
+
+
+@functools.lru_cache(maxsize=16)
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(MAX_SOURCE)
+    except OSError:
+        return ""
 
 
 def _find(name: str, path: list[str] | None) -> ModuleSpec | None:
@@ -160,4 +186,30 @@ def _imports(finder: Any) -> bool:
 def _may_be_made_at_run_time(name: str) -> bool:
     if name in STAND_INS:
         return is_here(STAND_INS[name])
-    return name.startswith("_") and "." not in name and name not in sys.stdlib_module_names
+    if not name.startswith("_") or name in sys.stdlib_module_names:
+        return False
+    if name in ALONE or _NO_FILE.fullmatch(name):
+        return True
+    compiled = _compiled_modules()
+    return compiled is None or name in compiled
+
+
+@functools.cache
+def _compiled_modules() -> frozenset[str] | None:
+    """The last parts of the names of all compiled modules in installed packages; None if there are too many to look."""
+    found: set[str] = set()
+    walks = map(os.walk, _package_folders())
+    for number, (_, _, files) in enumerate(chain.from_iterable(walks)):
+        if number == MAX_FOLDERS:
+            return None
+        found.update(file.partition(".")[0] for file in files if file.endswith(tuple(EXTENSION_SUFFIXES)))
+    return frozenset(found)
+
+
+def _package_folders() -> list[str]:
+    """The folders of sys.path that hold packages: those of the standard library do not, and may have them below."""
+    import sysconfig
+
+    standard = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
+    standard |= {folder / "lib-dynload" for folder in standard}
+    return [entry for entry in sys.path if os.path.isdir(entry) and Path(entry) not in standard]

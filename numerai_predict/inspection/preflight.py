@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from numerai_predict.excerpt import excerpt
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection.findings import THIS_PYTHON, Findings, Module
+from numerai_predict.inspection.remedies import for_missing
 
 # Those of the py3.* folders, which the images do not hold.
 IMAGES = ("3.10", "3.11", "3.12", "3.13")
@@ -75,7 +76,8 @@ def _certain(findings: Findings) -> Iterator[Fault]:
     if findings.main_names:
         yield named_in_main(findings.main_names)
     if missing := _missing(findings, "reference"):
-        yield Fault(Code.MISSING_MODULE, f"The pickle needs {_not_here(missing)}.", _remedy(missing))
+        hint = for_missing([module.name for module in missing])
+        yield Fault(Code.MISSING_MODULE, f"The pickle needs {_not_here(missing)}.", hint)
     for difference in findings.differences:
         if difference.breaks:
             yield Fault(Code[difference.code.upper()], difference.message, difference.hint)
@@ -83,7 +85,8 @@ def _certain(findings: Findings) -> Iterator[Fault]:
 
 def _likely(findings: Findings) -> Iterator[Fault]:
     if missing := _missing(findings, "import"):
-        yield Fault(Code.MISSING_MODULE, f"The model's code imports {_not_here(missing)}.", _remedy(missing))
+        hint = for_missing([module.name for module in missing], inside=True)
+        yield Fault(Code.MISSING_MODULE, f"The model's code imports {_not_here(missing)}.", hint)
     if findings.is_callable is False:
         what = f"the class {findings.name} itself" if findings.kind == "class" else f"a {findings.name}"
         yield Fault(Code.NOT_CALLABLE, f"The pickle holds {what}, which cannot be called as a model.")
@@ -122,16 +125,3 @@ def _not_here(modules: list[Module]) -> str:
     if len(modules) == 1:
         return f"the module {_names(modules)}, which is not installed here"
     return f"modules that are not installed here: {_names(modules)}"
-
-
-def _remedy(modules: list[Module]) -> str:
-    """What to do about packages, and about what is probably the user's own file, as nobody knows it."""
-    packages = sorted({module.pip_name for module in modules if module.pip_name})
-    own = [module.name for module in modules if not module.pip_name]
-    hints = []
-    if own:
-        calls = ", ".join(f"cloudpickle.register_pickle_by_value({name})" for name in own[:3])
-        hints.append(f"If it is your own file, carry it inside the pickle: {calls}.")
-    if packages:
-        hints.append(f"This image does not have {', '.join(packages)} (named as for pip).")
-    return " ".join([*hints, "Use a package that the platform has, or export the weights as plain NumPy arrays."])

@@ -1,6 +1,7 @@
 """What a person reads at the end of a run: the summary of a report, a failure explained."""
 
 from numerai_predict.child import DATA
+from numerai_predict.faults import Blame
 from numerai_predict.report.run_report import RunReport
 from numerai_predict.report.sections import (
     ConfinementPart,
@@ -17,9 +18,13 @@ ARGUMENTS = {1: ", takes the live features", 2: ", takes live features and bench
 
 
 def explain(report: RunReport, command: str, with_trace: bool) -> str:
-    """The failure in a report: the model's traceback, then code, cause, remedy and the command that reproduces it."""
+    """The failure in a report: the model's traceback, then code, cause, remedy and the command that reproduces it; of
+    what is wrong with the command itself (exit status 2), all on one line.
+    """
     fault = report.fault
     assert fault is not None
+    if report.exit_status == Blame.USAGE.exit_status:
+        return visible(f"{report.status}: {fault.code}: {fault.message} {fault.hint}")
     trace = f"{visible_lines(fault.trace.rstrip())}\n\n" if fault.trace and with_trace else ""
     message, hint = visible(fault.message), visible(fault.hint)
     return f"{trace}{report.status}: {fault.code}\n  {message}\n  Hint: {hint}\n  Reproduce it with: {command}"

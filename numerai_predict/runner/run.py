@@ -24,6 +24,7 @@ from numerai_predict.child import (
 )
 from numerai_predict.diagnosis import diagnose, fault_of_reading, has_loaded, is_perhaps_of_benchmarks
 from numerai_predict.faults import Code, Fault, Interrupted
+from numerai_predict.inspection import lacking
 from numerai_predict.platform_limits import MEMORY_LIMIT, OUTPUT_DIR
 from numerai_predict.redaction import hide_queries, without
 from numerai_predict.report import ConfinementPart, RunReport, UsageSection
@@ -48,6 +49,8 @@ from numerai_predict.sandbox import (
 from numerai_predict.transfer import is_url
 
 INSPECT_TIME_LIMIT_S = 60.0
+# What the model's process imports before it has the model, and what reads nearly every pickle.
+NEEDED = ("pandas", "pyarrow", "numpy", "cloudpickle")
 EXEC_LAUNCHER = ExecLauncher((sys.executable, str(Path(numerai_predict.child.__file__).with_name("__main__.py"))))
 
 _log = logging.getLogger(__name__)
@@ -79,6 +82,8 @@ def run_model(request: RunRequest, context: RunContext = DEFAULT_CONTEXT) -> Run
     """
     report = RunReport()
     with noting_failure(report, request.secrets), contextlib.ExitStack() as until_delivered:
+        if fault := lacking(NEEDED):
+            raise fault
         with LiveData(request, report) as data, ModelInput(request, report, context.on_findings) as model:
             rights = rights_before(request, context)
             with rights.blaming():
@@ -217,9 +222,9 @@ def noting_failure(report: RunReport, secrets: Sequence[str]) -> Iterator[None]:
         noted = Fault(Code.INTERRUPTED, f"The run was stopped by {interruption}. {whereabouts(report)}".rstrip())
     except Exception as error:
         _log.debug("Internal error", exc_info=True)
-        noted = Fault(
-            Code.INTERNAL_ERROR, f"The runtime itself raised {type(error).__name__}: {hide_queries(str(error))}."
-        )
+        said = f"The runtime itself raised {type(error).__name__}: {hide_queries(str(error))}."
+        missing = isinstance(error, ModuleNotFoundError) and lacking([error.name or ""])
+        noted = missing or Fault(Code.INTERNAL_ERROR, said)
     else:
         return
     noted.message = without(secrets, noted.message)

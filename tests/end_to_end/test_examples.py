@@ -46,28 +46,47 @@ def predictions(name: str, live_features: pd.DataFrame, live_benchmark_models: p
 
 
 class ExamplesTest(PredictTestCase):
-    printed: ClassVar[dict[str, list[list[str]]]]
+    folder_of_models: ClassVar[Path]
+    printed: ClassVar[dict[str, list[str]]]
     live: ClassVar[pd.DataFrame]
     benchmarks: ClassVar[pd.DataFrame]
 
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory()
+        folder = tempfile.TemporaryDirectory(prefix="my models ")
         cls.addClassCleanup(folder.cleanup)
-        cls.printed = {name: cls.run_script(path, Path(folder.name)) for name, path in SCRIPTS.items()}
+        cls.folder_of_models = Path(folder.name)
+        cls.printed = {name: cls.run_script(path, cls.folder_of_models) for name, path in SCRIPTS.items()}
         cls.live, cls.benchmarks = pd.read_parquet(LIVE), pd.read_parquet(BENCHMARKS)
 
     @staticmethod
-    def run_script(path: Path, folder: Path) -> list[list[str]]:
-        """The flags of the predict.py commands that the script prints when a user runs it."""
+    def run_script(path: Path, folder: Path) -> list[str]:
+        """The predict.py commands that the script prints when a user runs it in that folder."""
         command = [sys.executable, str(path), "--output", str(folder / f"{path.stem}.pkl")]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
-        lines = [shlex.split(line) for line in done.stdout.splitlines()]
-        return [words[2:] for words in lines if words[:2] == ["python", "predict.py"]]
+        return [line for line in done.stdout.splitlines() if "predict.py" in line]
+
+    def test_printed_commands_work_as_pasted_where_no_python_is_on_the_path(self) -> None:
+        for name, commands in self.printed.items():
+            self.assertEqual(2, len(commands))
+            for command in commands:
+                with self.subTest(name, command=command):
+                    pasted = f"{command} --output_dir {self.output_dir}"
+                    done = subprocess.run(
+                        ["/bin/sh", "-c", pasted],
+                        cwd=self.folder_of_models,
+                        env={"PATH": "/nowhere"},
+                        capture_output=True,
+                        text=True,
+                        timeout=120,
+                        check=False,
+                    )
+                    self.assertEqual(0, done.returncode, done.stderr)
 
     def test_printed_commands_succeed_without_a_warning_and_predict_as_the_scripts_function(self) -> None:
-        for name, (look, run) in self.printed.items():
+        for name, commands in self.printed.items():
+            look, run = (shlex.split(command)[2:] for command in commands)
             with self.subTest(name):
                 self.assertIn("--inspect", look)
                 report = ("--report", self.folder / "report.json")

@@ -153,6 +153,15 @@ def f():
     from a.b import c, d as e
 """
 RELATIVE_IMPORTS = "def f():\n    from . import a\n    from ..b import c\n    import d\n    from .e import f as g"
+TAKING_IMPORTS = """
+def f():
+    from google.cloud import bigquery, storage as files
+    from . import own
+    import google.cloud as cloud
+    import a.b.c as d
+    import numpy as np
+    from x import y
+"""
 GUARDED_IMPORTS = """
 def f():
     import ahead
@@ -198,7 +207,7 @@ PARAMETERS = {
 }
 SOURCES = (
     *KINDS.values(),
-    *(PLAIN_IMPORTS, RELATIVE_IMPORTS, GUARDED_IMPORTS, GENERATOR_IMPORTS, MANY_IMPORTS),
+    *(PLAIN_IMPORTS, TAKING_IMPORTS, RELATIVE_IMPORTS, GUARDED_IMPORTS, GENERATOR_IMPORTS, MANY_IMPORTS),
     *PARAMETERS,
 )
 TABLES = json.loads((ROOT / "numerai_predict/inspection/opcodes.json").read_text())
@@ -424,6 +433,12 @@ class ImportsTestCase(unittest.TestCase):
         self.assertEqual(names, ["polars", "numpy.linalg", "os", "a.b"])
 
     @under(*VERSIONS)
+    def test_what_is_taken_from_a_module_is_named(self, version: str) -> None:
+        found = [(each.name, each.names) for each in imports(function(version, TAKING_IMPORTS), version)]
+        of_cloud = ("google.cloud", ("bigquery", "storage"))
+        self.assertEqual(found, [of_cloud, ("google.cloud", ()), ("a.b.c", ()), ("numpy", ()), ("x", ("y",))])
+
+    @under(*VERSIONS)
     def test_relative_imports_are_left_out(self, version: str) -> None:
         found = imports(function(version, RELATIVE_IMPORTS), version)
         self.assertEqual(found, [Import("d", guarded=False)])
@@ -443,7 +458,7 @@ class ImportsTestCase(unittest.TestCase):
     @under(*VERSIONS)
     def test_index_of_more_than_a_byte_is_read(self, version: str) -> None:
         found = imports(function(version, MANY_IMPORTS), version)
-        self.assertEqual(found, [Import("far", guarded=False)])
+        self.assertEqual(found, [Import("far", guarded=False, names=("away",))])
 
     def test_level_of_314_is_in_the_instruction(self) -> None:
         for level, expected in ((0, [Import("b", guarded=False)]), (1, [])):

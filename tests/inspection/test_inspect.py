@@ -96,6 +96,26 @@ class ModelTest(unittest.TestCase):
 
 
 class NeedsTest(unittest.TestCase):
+    def test_what_the_code_imports_from_a_namespace_is_a_module_of_its_own(self) -> None:
+        for source in (
+            "def predict(live):\n    from google.cloud import no_such, nor_this",
+            "def predict(live):\n    import google.cloud.no_such, google.cloud.nor_this.deeper",
+        ):
+            with self.subTest(source):
+                found = needs(inspect_bytes(function_of(source)))
+                self.assertEqual(("missing", "import"), found["google.cloud.no_such"])
+                self.assertEqual(("missing", "import"), found["google.cloud.nor_this"])
+                self.assertNotIn("google.cloud", found)
+
+    def test_module_of_a_namespace_that_is_a_global_of_predict_is_missing_and_no_version_differs(self) -> None:
+        found = inspect_bytes(b"ccloudpickle.cloudpickle\nsubimport\nX\x12\x00\x00\x00google.colab.drive\x85R.")
+        self.assertEqual(("missing", "reference"), needs(found)["google.colab"])
+        self.assertEqual([], found.differences)
+
+    def test_compiled_module_that_is_known_without_its_package_is_not_listed_and_an_own_one_is_missing(self) -> None:
+        found = needs(inspect_bytes(b"\x80\x04c_loss\nCyHalfSquaredError\n0c_pcg64\nx\n0c_features\nrank\n."))
+        self.assertEqual({"_features": ("missing", "reference")}, found)
+
     def test_references_to_modules_that_are_not_here_are_missing(self) -> None:
         content = b"\x80\x04cmy_utils\nf\n0cmy_package.models\nModel\n0cnumpy\narray\n."
         self.assertEqual(

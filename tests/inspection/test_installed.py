@@ -12,14 +12,14 @@ from typing import Any
 
 from numerai_predict.inspection import installed
 from numerai_predict.inspection.installed import (
-    OTHER_NAMES,
-    SAME_NAMES,
     is_here,
+    is_package_of_its_own,
     is_standard,
     missing_part,
-    pip_name,
+    skewed_part,
     version_of,
 )
+from numerai_predict.inspection.packages import pip_name
 
 HOSTILE = (
     *("", ".", "..", "...", "a.", ".a", "os..path", "a b", " os", "os ", "os\0", "\0", "o\ns", "\ud800", "a.\udcff"),
@@ -222,11 +222,62 @@ class MissingPartTest(ModulesTestCase):
 
     def test_compiled_modules_known_without_their_package_are_not_missing(self) -> None:
         """sklearn 1.6 pickles the losses of gradient boosting as `_loss.CyHalfSquaredError`."""
-        for name in ("_loss", "_catboost", "_cython_3_1_2"):
+        for name in ("_loss", "_catboost", "_cython_3_1_2", "_pcg64", "__mp_main__"):
             with self.subTest(name):
                 self.assertEqual(missing_part(name), "")
         self.write("_package/__init__.py")
         self.assertEqual(missing_part("_package.other"), "_package.other")
+
+    def test_a_users_own_module_that_begins_with_an_underscore_is_missing(self) -> None:
+        for name in ("_features", "_my_utils.rank", "__utils__", "_cython_helpers"):
+            with self.subTest(name):
+                self.assertEqual(missing_part(name), name.partition(".")[0])
+
+    def test_in_too_many_folders_no_compiled_module_is_looked_for(self) -> None:
+        installed._compiled_modules.cache_clear()
+        self.addCleanup(installed._compiled_modules.cache_clear)
+        with unittest.mock.patch.object(installed, "MAX_FOLDERS", 3):
+            self.assertEqual(missing_part("_features"), "")
+
+    def test_thousands_of_names_with_an_underscore_are_looked_for_at_once(self) -> None:
+        installed._compiled_modules.cache_clear()
+        with unittest.mock.patch.object(os, "walk", side_effect=os.walk) as walk:
+            self.assertEqual([missing_part(f"_own{number}") for number in range(1000)][-1], "_own999")
+        self.assertLess(walk.call_count, 10)
+
+    def test_modules_below_a_package_that_makes_some_are_not_missing(self) -> None:
+        """TensorFlow adds Keras' folder to its own, torch registers torch.ops, transformers are lazy."""
+        for number, source in enumerate(
+            (
+                "__path__ = [folder] + __path__",
+                "__path__.append(folder)",
+                "__path__ += [folder]",
+                "sys.modules.setdefault(f'{__name__}.ops', ops)",
+                "sys.modules[__name__ + '.moves'] = moves",
+                "sys.modules[__name__] = LazyModule()",
+            )
+        ):
+            with self.subTest(source):
+                self.write(f"makes{number}/__init__.py", source)
+                self.assertEqual(missing_part(f"makes{number}.keras.layers"), "")
+
+    def test_modules_below_a_package_that_only_looks_at_its_own_are_missing(self) -> None:
+        for number, source in enumerate(("if sys.modules[__name__] == x: pass", "print(__path__)", "__path__ == []")):
+            with self.subTest(source):
+                self.write(f"makes_none{number}/__init__.py", source)
+                self.assertEqual(missing_part(f"makes_none{number}.keras.layers"), f"makes_none{number}.keras")
+
+    def test_of_a_namespace_the_package_below_is_missing(self) -> None:
+        for name, missing in (
+            ("google.colab.drive", "google.colab"),
+            ("google.cloud.bigquery.dbapi", "google.cloud.bigquery"),
+            ("google.cloud", "google.cloud"),
+            ("databricks.sdk.runtime", "databricks.sdk"),
+            ("azure.storage", "azure.storage"),
+        ):
+            with self.subTest(name):
+                if not is_here("google"):
+                    self.assertEqual(missing_part(name), missing)
 
     def test_parts_of_the_standard_library_that_are_not_there_are_missing(self) -> None:
         with unittest.mock.patch.object(sys, "stdlib_module_names", {"_not_built", "not_built"}):
@@ -251,6 +302,39 @@ class MissingPartTest(ModulesTestCase):
                      if tops or ALL_FILES & {part.partition(".")[0] for part in missing.values()} else 0)
         """
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(installed.__file__).parents[2])
+
+
+class PackageOfItsOwnTest(ModulesTestCase):
+    def test_what_is_missing_at_the_top_level_is_a_package(self) -> None:
+        self.assertTrue(is_package_of_its_own("my_utils"))
+
+    def test_what_is_missing_in_a_namespace_is_a_package(self) -> None:
+        self.write("space/part/__init__.py")
+        self.write("space/below/part/__init__.py")
+        self.write("extended/__init__.py", "__path__ = __import__('pkgutil').extend_path(__path__, __name__)")
+        self.write("declared/__init__.py", "__import__('pkg_resources').declare_namespace(__name__)")
+        for name in ("space.other", "space.below.other", "extended.other", "declared.other", "google.cloud.other"):
+            with self.subTest(name):
+                self.assertEqual(missing_part(name), name)
+                self.assertTrue(is_package_of_its_own(name))
+                self.assertEqual(skewed_part(name), "")
+
+    def test_what_is_missing_in_a_package_is_a_matter_of_its_version(self) -> None:
+        self.write("package/__init__.py", "import other")
+        self.write("package/without_init/file.py")
+        self.write("space/part/__init__.py", "")
+        for name in ("package.other", "package.without_init.other", "space.part.other", "sklearn.gone", "numpy.gone"):
+            with self.subTest(name):
+                self.assertFalse(is_package_of_its_own(name))
+                self.assertEqual(skewed_part(name), name)
+
+    def test_what_no_module_can_be_named_is_no_part_of_any(self) -> None:
+        for name in HOSTILE:
+            self.assertTrue(is_package_of_its_own(name))
+            self.assertEqual(skewed_part(name), "")
+
+    def test_what_is_here_is_not_skewed(self) -> None:
+        self.assertEqual(skewed_part("numpy.linalg"), "")
 
 
 class IsStandardTest(unittest.TestCase):
@@ -291,28 +375,3 @@ class VersionOfTest(unittest.TestCase):
             version_of.cache_clear()
             self.addCleanup(version_of.cache_clear)
             self.assertEqual(version_of("xgboost"), "9.8.7")
-
-
-class PipNameTest(unittest.TestCase):
-    def test_known_packages_have_the_name_that_pip_knows(self) -> None:
-        for module, name in (
-            ("sklearn", "scikit-learn"),
-            ("yaml", "PyYAML"),
-            ("cv2", "opencv-python"),
-            ("lightgbm", "lightgbm"),
-            ("xgboost", "xgboost"),
-            ("numerai_tools", "numerai-tools"),
-            ("pytorch_lightning", "pytorch-lightning"),
-            ("umap", "umap-learn"),
-        ):
-            with self.subTest(module):
-                self.assertEqual(pip_name(module), name)
-
-    def test_an_unknown_module_has_none(self) -> None:
-        self.assertEqual(pip_name("my_utils"), "")
-        self.assertEqual(pip_name("numpy.linalg"), "")
-
-    def test_no_name_is_in_both_tables_or_of_the_standard_library(self) -> None:
-        self.assertFalse(SAME_NAMES & set(OTHER_NAMES))
-        self.assertFalse((SAME_NAMES | set(OTHER_NAMES)) & sys.stdlib_module_names)
-        self.assertTrue(all(name.isidentifier() for name in SAME_NAMES | set(OTHER_NAMES)))

@@ -233,7 +233,7 @@ class ModulesTest(unittest.TestCase):
         self.assertIn("'catboost', 'my_utils', 'cv2'", fault.message)
         self.assertNotIn("pandas", fault.message)
         self.assertIn("register_pickle_by_value(my_utils).", fault.hint)
-        self.assertIn("catboost, opencv-python (named as for pip)", fault.hint)
+        self.assertIn("The platform does not have opencv-python:", fault.hint)
         self.assertIn("NumPy arrays", fault.hint)
 
     def test_missing_files_of_ones_own_have_three_calls_to_carry_them(self) -> None:

@@ -24,7 +24,7 @@ from numerai_predict.diagnosis.crash import crash_site, without_our_frames
 from numerai_predict.diagnosis.exceptions import fault_of_exception
 from numerai_predict.diagnosis.exhausted import exhausted
 from numerai_predict.excerpt import MOST, excerpt
-from numerai_predict.inspection import before_loading, compatibility, fingerprints, look
+from numerai_predict.inspection import before_loading, compatibility, fingerprints, installed, look, packages
 from numerai_predict.inspection.stub_unpickler import trace
 from numerai_predict.redaction import hide_queries
 from numerai_predict.runner.csv_form import read_csv
@@ -294,6 +294,41 @@ TABLE: dict[str, dict[str, Use]] = {
         "_WORDS": Use(1, raised, ("no internet ", "could not resolve ", "name or service not ", "failed to ", "DNS ")),
         "network": Use(2, refused_by_network, ("server ", "failed to ", "Install ", "install a to ")),
     },
+    "diagnosis/modules.py": {
+        "_OPTIONAL": Use(
+            1,
+            raised,
+            (
+                *(
+                    "Missing optional dependency '",
+                    "No module named ",
+                    "import ",
+                    "import a ",
+                    "pip install -a ",
+                    "a, ",
+                ),
+                *(
+                    "required package ",
+                    "conda install ",
+                    "must install ",
+                    "please install the a",
+                    "a, and ",
+                    "requires ",
+                ),
+                *(
+                    "a is ",
+                    "a, a, a, a is ",
+                    "requires the package ",
+                    "requires a-",
+                    "a.",
+                    "pip install ",
+                    "Import `a` ",
+                ),
+            ),
+        ),
+        "_NOT_IN_NAMESPACE": Use(1, raised, ("cannot import name '", "cannot import name 'a' from 'a.", "a.", "a")),
+        "_BROKEN": Use(1, raised, ("version ", "version 1 or newe", "shared objec", "cannot import nam")),
+    },
     "diagnosis/raised.py": {
         "Raised": Use(1, raised),
     },
@@ -311,6 +346,16 @@ TABLE: dict[str, dict[str, Use]] = {
         "_UBJSON_VERSION": Use(1, marked, ("version[#L", "version[#L" + "\0" * 7 + "\x03i1", "i1i1")),
         "_CATBOOST_RELEASE": Use(1, marked, ("CatBoost release ", "CatBoost release 1.1", "catboost ")),
     },
+    "inspection/installed.py": {
+        "_NO_FILE": Use(1, installed._NO_FILE.fullmatch, ("_cython_", "_cython_1", "_", "__mp_main__")),
+        "_MAKES_MODULES": Use(
+            1,
+            installed._MAKES_MODULES.search,
+            ("__path__", "__path__ ", "__path__=", "sys.modules", "sys.modules[", "sys.modules[a]", "sys.modules[a] "),
+        ),
+        "_SHARES_ITS_NAME": Use(1, installed._SHARES_ITS_NAME.search, ("extend_pat", "declare_namespac")),
+    },
+    "inspection/packages.py": {"canonical": Use(1, packages.canonical, ("-", "_", "-a", *ANY))},
     "inspection/preflight.py": {
         "_CUT_OFF": Use(1, unread, ("Ran out of ", "truncate", "Compressed file ")),
         "_DAMAGED": Use(1, unread, ("invalid load ", "unsupported pickle ", "persisten")),
