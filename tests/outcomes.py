@@ -133,6 +133,11 @@ FAULTS = {
     "takes_no_arguments": Fault(Code.WRONG_SIGNATURE, r"predict\(\)"),
     "takes_keyword_only": Fault(Code.WRONG_SIGNATURE, r"\*, live_benchmark_models"),
     "takes_an_option": Fault(Code.MODEL_RAISED, r"clip"),
+    "hides_its_one_parameter": Fault(
+        Code.MODEL_RAISED,
+        r"takes 1 positional argument but 2 were given in inner .*; its parameter '\*args' received the benchmark",
+        r"functools\.wraps\(function\)",
+    ),
     "is_a_dict": Fault(Code.NOT_CALLABLE, r"\bdict\b", r"Wrap the model in a function"),
     "is_none": Fault(Code.NOT_CALLABLE, r"None"),
     "is_a_dataframe": Fault(Code.NOT_CALLABLE, r"DataFrame"),
@@ -236,6 +241,9 @@ WARNINGS = {
 }
 
 DELIVERED = {
+    "hides_its_parameters": Delivered(),
+    "takes_the_rest": Delivered(),
+    "takes_an_option_by_keyword": Delivered(),
     "leaves_a_thread": Delivered(),
     "returns_benchmarks_by_position": Delivered(r"another order than the live features"),
     "returns_extra_ids": Delivered(r"1 of 651 ids are not live ids, first other"),
@@ -380,5 +388,6 @@ TERMINAL: dict[str, Fault | Delivered] = {
 
 # What needs the platform's packages, or a container with certain flags: tried in the image of one version alone.
 PLATFORM: dict[str, Fault | Delivered] = {
+    "is_a_torch_module": Delivered(),
     "imports_keras_of_tensorflow": Delivered(r"\A(?![\s\S]*not installed)[\s\S]*Saved the predictions"),
 }

@@ -14,6 +14,11 @@ from numerai_predict.inspection import THIS_PYTHON, PickleFacts, other_pythons
 
 # What the bytecode of another Python raises where it does not crash.
 _ODD_ERRORS = ("TypeError", "ValueError", "SystemError")
+# Mostly of a decorator without functools.wraps, around a model of one argument.
+_PASSED_ON = (
+    "The platform passes both DataFrames to a model of two parameters, of which *args may be one. If a decorator "
+    "passes them on, let it use functools.wraps(function), so that the model shows how many it takes."
+)
 
 
 def fault_of_exception(answer: Answer, phase: str, facts: PickleFacts) -> Fault | None:
@@ -40,7 +45,9 @@ def _unexplained(raised: Raised, answer: Answer) -> Fault:
     if answer.hosts:
         aside += f"; before that it tried to reach {', '.join(answer.hosts)}, and a model has no internet access"
     first = perhaps_another_python(raised.facts) if raised.kind in _ODD_ERRORS else ""
-    return Fault(code, f"{first}{raised.subject} raised {raised.said}{raised.where}{aside}.")
+    is_passed_on = second is not None and second.startswith("*") and "positional argument" in raised.said
+    hint = _PASSED_ON if is_passed_on and raised.kind == "TypeError" else None
+    return Fault(code, f"{first}{raised.subject} raised {raised.said}{raised.where}{aside}.", hint)
 
 
 def _inspection(raised: Raised) -> Fault | None:

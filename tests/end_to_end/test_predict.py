@@ -77,6 +77,10 @@ def sleeps(live_features: pd.DataFrame) -> pd.DataFrame:
     return live_features
 
 
+def passed_on(*args: Any, **kwargs: Any) -> pd.DataFrame:
+    return two_and_an_option(*args, **kwargs)
+
+
 class Model:
     def __call__(self, live_features: pd.DataFrame) -> pd.DataFrame:
         return half(live_features)
@@ -162,6 +166,7 @@ class TestModels(PredictTestCase):
             "optional benchmarks": optional_benchmarks,
             "two and an option": two_and_an_option,
             "star": any_number,
+            "two stars": passed_on,
             "instance": Model(),
             "bound method": Model().run,
             "partial": functools.partial(scaled, 0.5),
