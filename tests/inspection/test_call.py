@@ -184,11 +184,13 @@ class Net(torch.nn.modules.module.Module):
 
 class Deeper(Net): ...
 
+class Empty(torch.nn.modules.module.Module): ...
+
 class Own(Net):
     def forward(self): ...
     def __call__({1}): ...
 
-net, deeper, own, borrowed = Net(), Deeper(), Own(), Net()
+net, deeper, own, borrowed = Net(), Deeper(), Own(), Empty()
 borrowed.forward = lambda {0}: None
 """
 LATE = ("static", "of_class", "borrowed", "instance", "new", "of_meta", "static_object", "described")
