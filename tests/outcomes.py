@@ -59,6 +59,9 @@ FAULTS = {
     "returns_list": Fault(Code.NOT_A_DATAFRAME, r"\blist instead"),
     "returns_tuple": Fault(Code.NOT_A_DATAFRAME, r"\btuple instead"),
     "returns_polars": Fault(Code.NOT_A_DATAFRAME, r"polars", r"to_pandas\(\)"),
+    "returns_a_subclass_of_dataframe": Fault(
+        Code.NOT_A_DATAFRAME, r"\.Predictions instead .* a subclass", r"return pd\.DataFrame\(result\)"
+    ),
     "returns_generator": Fault(Code.NOT_A_DATAFRAME, r"\bgenerator instead"),
     "returns_coroutine": Fault(Code.NOT_A_DATAFRAME, r"\bcoroutine instead"),
     "returns_no_rows": Fault(Code.NO_PREDICTIONS, r"0 rows"),
@@ -225,6 +228,7 @@ FAULTS = {
 WARNINGS = {
     "forges_ids": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with forged0"),
     "returns_wrong_ids": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with old0"),
+    "returns_ids_as_bytes": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* \(b'n\w+' is bytes, the live ids"),
     "returns_range_index": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with 0"),
     "changes_its_input": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with 0"),
     "returns_part_of_the_ids": Warned(Code.MISSING_IDS, r"550 of 650 live ids"),
@@ -236,6 +240,7 @@ WARNINGS = {
     "returns_same_column_twice": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,prediction"'),
     "returns_extra_column_out_of_range": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,rank"'),
     "returns_row_multiindex": Warned(Code.WRONG_COLUMNS, r'begins with "era,id,prediction"'),
+    "returns_fractions": Warned(Code.PREDICTIONS_NOT_NUMBERS, r"649 of 650 predictions are written as fractions"),
     "returns_constant": Warned(Code.CONSTANT_PREDICTIONS, r"All 650 predictions are 0\.5"),
     "returns_tiny_differences": Warned(Code.CONSTANT_PREDICTIONS, r"standard deviation is zero"),
 }
@@ -245,9 +250,9 @@ DELIVERED = {
     "takes_the_rest": Delivered(),
     "takes_an_option_by_keyword": Delivered(),
     "leaves_a_thread": Delivered(),
-    "returns_benchmarks_by_position": Delivered(r"another order than the live features"),
+    "returns_benchmarks_by_position": Delivered(r" INFO The benchmark models hold .* another order"),
     "returns_extra_ids": Delivered(r"1 of 651 ids are not live ids, first other"),
-    "returns_a_subclass_of_dataframe": Delivered(),
+    "returns_long_decimals": Delivered(),
     "replaces_standard_streams": Delivered(),
     "turns_warnings_into_errors": Delivered(),
     "turns_numpy_errors_on": Delivered(),

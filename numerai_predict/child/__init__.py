@@ -1,6 +1,6 @@
 """The model's process, and what it answers."""
 
-from numerai_predict.child.answer import Answer, PredictionStats, Problem, RaisedException, Shape
+from numerai_predict.child.answer import Answer, LiveFeatures, PredictionStats, Problem, RaisedException, Shape
 from numerai_predict.child.names import (
     BENCHMARK_MODELS,
     CHECKING,
@@ -28,6 +28,7 @@ __all__ = [
     "READING",
     "READ_PHASES",
     "Answer",
+    "LiveFeatures",
     "PredictionStats",
     "Problem",
     "RaisedException",
