@@ -104,7 +104,8 @@ def ask(name: str) -> Words:
 def beginning() -> list[Words]:
     """What our own code says before any line of the model has run."""
     findings = Words({"report": "findings", "content": GOOD.as_message()})
-    ids = Words({"report": "live_features", "content": {"rows": 50, "columns": 3}}, sample()[0])
+    live = {"shape": {"rows": 50, "columns": 3}, "ids_are_a_column": False}
+    ids = Words({"report": "live_features", "content": live}, sample()[0])
     phases = [Words({"phase": name}) for name in ("importing", "inspecting", "reading", "loading")]
     importing, inspecting, reading, loading = phases
     broken = Words({"broken": {}})
@@ -132,7 +133,8 @@ def rest() -> list[Words]:
         "optional_second": None,
         "data": {"live_features": shape, "benchmark_models": shape},
         "failures": [],
-        "notices": ["The order is another."],
+        "notices": ["Some are missing."],
+        "remarks": ["The order is another."],
         "predictions": stats,
     }
     phases = [Words({"phase": name}) for name in ("reading", "predicting", "checking")]

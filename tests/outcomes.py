@@ -59,6 +59,9 @@ FAULTS = {
     "returns_list": Fault(Code.NOT_A_DATAFRAME, r"\blist instead"),
     "returns_tuple": Fault(Code.NOT_A_DATAFRAME, r"\btuple instead"),
     "returns_polars": Fault(Code.NOT_A_DATAFRAME, r"polars", r"to_pandas\(\)"),
+    "returns_a_subclass_of_dataframe": Fault(
+        Code.NOT_A_DATAFRAME, r"\.Predictions instead .* a subclass", r"return pd\.DataFrame\(result\)"
+    ),
     "returns_generator": Fault(Code.NOT_A_DATAFRAME, r"\bgenerator instead"),
     "returns_coroutine": Fault(Code.NOT_A_DATAFRAME, r"\bcoroutine instead"),
     "returns_no_rows": Fault(Code.NO_PREDICTIONS, r"0 rows"),
@@ -222,6 +225,11 @@ FAULTS = {
     "takes_no_arguments": Fault(Code.WRONG_SIGNATURE, r"predict\(\)"),
     "takes_keyword_only": Fault(Code.WRONG_SIGNATURE, r"\*, live_benchmark_models"),
     "takes_an_option": Fault(Code.MODEL_RAISED, r"clip"),
+    "hides_its_one_parameter": Fault(
+        Code.MODEL_RAISED,
+        r"takes 1 positional argument but 2 were given in inner .*; its parameter '\*args' received the benchmark",
+        r"functools\.wraps\(function\)",
+    ),
     "is_a_dict": Fault(Code.NOT_CALLABLE, r"\bdict\b", r"Wrap the model in a function"),
     "is_none": Fault(Code.NOT_CALLABLE, r"None"),
     "is_a_dataframe": Fault(Code.NOT_CALLABLE, r"DataFrame"),
@@ -315,6 +323,7 @@ FAULTS = {
 WARNINGS = {
     "forges_ids": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with forged0"),
     "returns_wrong_ids": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with old0"),
+    "returns_ids_as_bytes": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* \(b'n\w+' is bytes, the live ids"),
     "returns_range_index": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with 0"),
     "changes_its_input": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with 0"),
     "returns_part_of_the_ids": Warned(Code.MISSING_IDS, r"550 of 650 live ids"),
@@ -326,15 +335,19 @@ WARNINGS = {
     "returns_same_column_twice": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,prediction"'),
     "returns_extra_column_out_of_range": Warned(Code.WRONG_COLUMNS, r'begins with "id,prediction,rank"'),
     "returns_row_multiindex": Warned(Code.WRONG_COLUMNS, r'begins with "era,id,prediction"'),
+    "returns_fractions": Warned(Code.PREDICTIONS_NOT_NUMBERS, r"649 of 650 predictions are written as fractions"),
     "returns_constant": Warned(Code.CONSTANT_PREDICTIONS, r"All 650 predictions are 0\.5"),
     "returns_tiny_differences": Warned(Code.CONSTANT_PREDICTIONS, r"standard deviation is zero"),
 }
 
 DELIVERED = {
+    "hides_its_parameters": Delivered(),
+    "takes_the_rest": Delivered(),
+    "takes_an_option_by_keyword": Delivered(),
     "leaves_a_thread": Delivered(),
-    "returns_benchmarks_by_position": Delivered(r"another order than the live features"),
+    "returns_benchmarks_by_position": Delivered(r" INFO The benchmark models hold .* another order"),
     "returns_extra_ids": Delivered(r"1 of 651 ids are not live ids, first other"),
-    "returns_a_subclass_of_dataframe": Delivered(),
+    "returns_long_decimals": Delivered(),
     "replaces_standard_streams": Delivered(),
     "logs_info": Delivered(
         r"(?s)\A(?!.*a line of DEBUG).*\d INFO root: 650 rows\n.*\d INFO mine: a line of its own\n"
@@ -543,6 +556,7 @@ PLATFORM: dict[str, Fault | Delivered] = {
         Code.MISSING_COLUMNS, r"given 42 columns and was trained on 60 \(", r"Train on the data version"
     ),
     "asks_polars_for_a_missing_column": Fault(Code.MISSING_COLUMNS, r"ColumnNotFoundError: .?feature_a", r"--dataset"),
+    "is_a_torch_module": Delivered(),
     "imports_keras_of_tensorflow": Delivered(r"\A(?![\s\S]*not installed)[\s\S]*Saved the predictions"),
     # How the process is
     "compiles_with_numba": Delivered(

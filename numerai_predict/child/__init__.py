@@ -3,6 +3,7 @@
 from numerai_predict.child.answer import (
     Answer,
     EarlierException,
+    LiveFeatures,
     MissingColumns,
     OtherColumns,
     PredictionStats,
@@ -38,6 +39,7 @@ __all__ = [
     "READ_PHASES",
     "Answer",
     "EarlierException",
+    "LiveFeatures",
     "MissingColumns",
     "OtherColumns",
     "PredictionStats",

@@ -13,6 +13,14 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class LiveFeatures:
+    """What the child reports of the live features: whether their ids are a column, and their index holds none."""
+
+    shape: Shape
+    ids_are_a_column: bool
+
+
+@dataclass(frozen=True)
 class Problem:
     """One thing that is wrong: the label of its code (faults.Code), a sentence with the numbers, and a remedy."""
 
@@ -96,7 +104,8 @@ class PredictionStats:
 @dataclass
 class Answer:
     """What became of the model, as far as it came. `parameters` is how many DataFrames it takes, `optional_second` the
-    name of its second parameter if it would do without, `hosts` what it tried to reach.
+    parameter that takes the second and may be meant for something else, `hosts` what it tried to reach. `notices` are
+    probably mistakes; `remarks` may be none.
     """
 
     parameters: int | None = None
@@ -108,6 +117,7 @@ class Answer:
     failures: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     predictions: PredictionStats | None = None
 
     def as_message(self) -> dict[str, Any]:

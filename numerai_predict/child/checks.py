@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import asdict
 from decimal import Decimal
 from numbers import Real
@@ -11,12 +12,15 @@ import numpy as np
 import pandas as pd
 
 from numerai_predict.child.answer import PredictionStats, Problem
+from numerai_predict.child.load import ids_are_a_column, ids_of
 from numerai_predict.faults import Code
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
 HISTOGRAM_BINS = 10
+# What pandas calls columns that may hold real numbers; "mixed" are those of fractions, and others.
+KINDS_OF_NUMBERS = ("floating", "integer", "mixed-integer-float", "decimal", "mixed", "mixed-integer")
 # What the platform looks for in the CSV, wherever it stands.
 COLUMN = "prediction"
 INDEX_HINT = "Put the predictions in a column; only ids belong in the index: index=live_features.index."
@@ -26,7 +30,7 @@ def check_values(predictions: Any) -> list[Problem]:
     """Everything for which the platform's runtime rejects what a model returned; empty if it is acceptable."""
     if predictions is None:
         return [_problem(Code.RETURNED_NOTHING, "The model returned None instead of a DataFrame.")]
-    if not isinstance(predictions, pd.DataFrame):
+    if type(predictions) is not pd.DataFrame:
         return [_not_a_dataframe(predictions)]
     if predictions.empty:
         rows, columns = predictions.shape
@@ -39,16 +43,29 @@ def check_values(predictions: Any) -> list[Problem]:
 
 
 def notices(live_ids: pd.Index, benchmarks: pd.DataFrame | None) -> list[str]:
-    """What the user should know of the data that the model was given."""
-    if benchmarks is None or benchmarks.index[benchmarks.index.isin(live_ids)].equals(live_ids):
+    """What is probably wrong with the data that the model was given."""
+    if benchmarks is None:
         return []
-    missing = int((~live_ids.isin(benchmarks.index)).sum())
-    if missing:
-        return [f"The benchmark models lack {missing:,} of {len(live_ids):,} live ids."]
+    if ids_are_a_column(benchmarks):
+        return ["The ids of the benchmark models are a column 'id'; in Numerai's file they are the index."]
+    missing = _missing_ids(live_ids, benchmarks)
+    return [f"The benchmark models lack {missing:,} of {len(live_ids):,} live ids."] if missing else []
+
+
+def remarks(live_ids: pd.Index, benchmarks: pd.DataFrame | None) -> list[str]:
+    """What a model has to know of the data, and may know."""
+    if benchmarks is None or ids_are_a_column(benchmarks) or _missing_ids(live_ids, benchmarks):
+        return []
+    if benchmarks.index[benchmarks.index.isin(live_ids)].equals(live_ids):
+        return []
     return [
         "The benchmark models hold the live ids in another order than the live features; a model must align "
         "them: live_benchmark_models.reindex(live_features.index)."
     ]
+
+
+def _missing_ids(live_ids: pd.Index, benchmarks: pd.DataFrame) -> int:
+    return int((~live_ids.isin(benchmarks.index)).sum())
 
 
 def describe(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None) -> dict[str, Any]:
@@ -60,7 +77,7 @@ def prediction_stats(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None)
     """The statistics of the first column, and its Spearman correlation with each benchmark model, on the ids that both
     have.
     """
-    values = predictions.iloc[:, 0].astype("float64").set_axis(predictions.index.to_flat_index())
+    values = _as_numbers(predictions.iloc[:, 0]).set_axis(predictions.index.to_flat_index())
     counts, _ = np.histogram(values, bins=HISTOGRAM_BINS, range=(0.0, 1.0))
     deviation = values.std()
     return PredictionStats(
@@ -83,7 +100,8 @@ def _names_in_csv(predictions: pd.DataFrame) -> list[str]:
 
 def _spearman(values: "pd.Series[float]", benchmarks: pd.DataFrame) -> dict[str, float | None]:
     values = values[~values.index.duplicated()]
-    aligned = benchmarks.select_dtypes("number").loc[lambda frame: ~frame.index.duplicated()].reindex(values.index)
+    by_id = benchmarks.set_axis(ids_of(benchmarks))
+    aligned = by_id.select_dtypes("number").loc[lambda frame: ~frame.index.duplicated()].reindex(values.index)
     # Spearman's correlation is Pearson's of the ranks; pandas' own would import SciPy for it.
     ranks = aligned.rank()
     own = ranks.notna().mul(values, axis=0).where(ranks.notna()).rank()
@@ -99,13 +117,16 @@ def _problem(code: Code, message: str, hint: str | None = None) -> Problem:
 def _not_a_dataframe(predictions: Any) -> Problem:
     kind = type(predictions)
     hint = None
-    if isinstance(predictions, pd.Series):
+    if isinstance(predictions, pd.DataFrame):
+        hint = "Return a plain one: return pd.DataFrame(result)."
+    elif isinstance(predictions, pd.Series):
         hint = 'Add .to_frame("prediction").'
     elif kind.__module__.partition(".")[0] == "polars":
         hint = 'Add .to_pandas() and give it the live ids: .set_index("id").'
     return _problem(
         Code.NOT_A_DATAFRAME,
-        f"The model returned a {kind.__module__}.{kind.__qualname__} instead of a pandas DataFrame.",
+        f"The model returned a {kind.__module__}.{kind.__qualname__} instead of a pandas DataFrame"
+        f"{', of which it is a subclass' if isinstance(predictions, pd.DataFrame) else ''}.",
         hint,
     )
 
@@ -171,15 +192,21 @@ def _check_levels(predictions: pd.DataFrame) -> list[Problem]:
 
 def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[float]":
     """The column as floats, NaN where a value is not a real number; text is not, even if it looks like one."""
-    none_at_all = pd.Series(np.nan, index=column.index, dtype="float64")
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind in ("floating", "integer", "mixed-integer-float", "decimal"):
-        return pd.to_numeric(column, errors="coerce").astype("float64")
-    if kind not in ("mixed", "mixed-integer"):
-        return none_at_all
-    kinds = column.map(type)
-    real = [each for each in kinds.unique() if issubclass(each, (Real, Decimal)) and each not in (bool, np.bool_)]
-    return pd.to_numeric(column.where(kinds.isin(real))).astype("float64")
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+        return column.astype("float64")
+    is_of_numbers = pd.api.types.infer_dtype(column, skipna=True) in KINDS_OF_NUMBERS
+    numbers = map(_as_number, column) if is_of_numbers else np.nan
+    return pd.Series(numbers, index=column.index, dtype="float64")
+
+
+def _as_number(value: Any) -> float:
+    is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool | np.bool_)
+    if not is_number:
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # Of integers and fractions.
+        return math.inf if value > 0 else -math.inf
 
 
 def _first(index: pd.Index, mask: "np.ndarray[Any, np.dtype[np.bool_]]") -> "Hashable":

@@ -9,6 +9,7 @@ from numerai_predict.inspection import open_pickle
 if TYPE_CHECKING:
     import pandas as pd
 
+ID = "id"
 # A round's take a hundred kB.
 MAX_IDS_BYTES = 32 << 20
 
@@ -44,6 +45,18 @@ def read_data(file: BinaryIO, name: str) -> "pd.DataFrame":
     if data.empty:
         raise Fault(Code.UNREADABLE_DATASET, f"{name} has no rows.")
     return data
+
+
+def ids_are_a_column(data: "pd.DataFrame") -> bool:
+    """Whether the ids of live data are a column, as in files that polars wrote; Numerai's have them as index."""
+    return ID in data.columns and ID not in data.index.names
+
+
+def ids_of(data: "pd.DataFrame") -> "pd.Index":
+    """The ids of live data, wherever they are."""
+    import pandas as pd
+
+    return pd.Index(data[ID], copy=True) if ids_are_a_column(data) else data.index
 
 
 def index_as_csv(index: "pd.Index") -> bytes:

@@ -14,10 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
-from numerai_predict.child.answer import Problem, Shape
+from numerai_predict.child.answer import LiveFeatures, Problem, Shape
 from numerai_predict.child.columns import Handed
 from numerai_predict.child.exceptions import Circumstances, describe_exception
-from numerai_predict.child.load import index_as_csv, load_model, read_data
+from numerai_predict.child.load import ids_are_a_column, ids_of, index_as_csv, load_model, read_data
 from numerai_predict.child.model_log import show_log
 from numerai_predict.child.names import (
     BENCHMARK_MODELS,
@@ -93,7 +93,6 @@ def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Cir
     learns.
     """
     channel.announce(IMPORTING)
-    import pandas as pd
     import pyarrow.parquet  # noqa: F401 - pandas reads parquet with it; the parent may still be downloading
 
     from numerai_predict.child import checks
@@ -108,8 +107,9 @@ def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Cir
             raise fault
         # While all that has run is ours: what the parent learns of the live features now, no model can have forged.
         inputs = [receive(channel, LIVE_FEATURES, answer)]
-        live_ids = inputs[0].index
-        channel.report(LIVE_FEATURES, answer["data"][LIVE_FEATURES], index_as_csv(live_ids))
+        live_ids = ids_of(inputs[0])
+        report = LiveFeatures(Shape(*inputs[0].shape), ids_are_a_column(inputs[0]))
+        channel.report(LIVE_FEATURES, asdict(report), index_as_csv(live_ids))
         channel.announce(LOADING)
         model = load_model(file, reply["name"])
     answer["parameters"] = count_arguments(model)
@@ -123,12 +123,11 @@ def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Cir
     returned = model(*inputs)
 
     channel.announce(CHECKING)
-    if isinstance(returned, pd.DataFrame):
-        returned = pd.DataFrame(returned)  # A subclass could pass the checks and write something else.
     answer["failures"] = [asdict(problem) for problem in checks.check_values(returned)]
     if answer["failures"]:
         return b""
     answer["notices"] = checks.notices(live_ids, benchmarks)
+    answer["remarks"] = checks.remarks(live_ids, benchmarks)
     answer["predictions"] = checks.describe(returned, benchmarks)
     csv: str = returned.to_csv()
     return csv.encode()

@@ -14,6 +14,11 @@ from numerai_predict.inspection import THIS_PYTHON, PickleFacts, lacking, other_
 
 # What the bytecode of another Python raises where it does not crash.
 _ODD_ERRORS = ("TypeError", "ValueError", "SystemError")
+# Mostly of a decorator without functools.wraps, around a model of one argument.
+_PASSED_ON = (
+    "The platform passes both DataFrames to a model of two parameters, of which *args may be one. If a decorator "
+    "passes them on, let it use functools.wraps(function), so that the model shows how many it takes."
+)
 
 
 def fault_of_exception(answer: Answer, phase: str, facts: PickleFacts, log: str = "") -> Fault | None:
@@ -41,11 +46,10 @@ def _unexplained(raised: Raised, answer: Answer, log: str) -> Fault:
     aside = f"; its parameter {second!r} received the benchmark models" if second else ""
     attempt = attempt_beside(answer, log)
     first = perhaps_another_python(raised.facts) if raised.kind in _ODD_ERRORS else ""
-    return Fault(
-        code,
-        f"{first}{raised.subject} raised {raised.said}{raised.where}{aside}{attempt}.",
-        HINT_BESIDE if attempt else None,
-    )
+    is_passed_on = raised.kind == "TypeError" and second is not None and second.startswith("*")
+    passed_on = _PASSED_ON if is_passed_on and "positional argument" in raised.said else None
+    message = f"{first}{raised.subject} raised {raised.said}{raised.where}{aside}{attempt}."
+    return Fault(code, message, HINT_BESIDE if attempt else passed_on)
 
 
 def _inspection(raised: Raised) -> Fault | None:

@@ -7,18 +7,20 @@ import contextlib
 import functools
 import inspect
 import types
+from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any
 
-from numerai_predict.faults import Fault
-from numerai_predict.inspection.arity import count_arguments
+from numerai_predict.inspection.arity import TORCH_MODULE, count_frames, decisive_signature
 from numerai_predict.inspection.stub_unpickler import CodeObject, Function, Method, Partial, Standin
 
 # Whose objects cannot be called, though many have a method `predict`; but for those of the second row.
 ESTIMATORS = ("sklearn.", "lightgbm.", "xgboost.", "catboost.")
 CALLABLE = ("sklearn.gaussian_process.kernels.", "sklearn.metrics.")
+# The metaclasses whose classes make instances when they are called, unless they have a __new__ of their own.
+PLAIN_TYPES = (("builtins", "type"), ("abc", "ABCMeta"))
 MAX_NESTING = 20
 MAX_FAMILY = 100
 
@@ -51,11 +53,11 @@ def describe_model(top: object) -> Model:
     """The model that the pickle holds, by its stand-in or, where it is plain data, by itself."""
     match top:
         case Function() | Method() | Partial():
-            return _describe_call(type(top).__name__.lower(), _name_of(top), top)
+            return _describe_call(type(top).__name__.lower(), _name_of(top), top, top)
         case Standin(of=Standin() as of):
-            return _describe_instance(of)
+            return _describe_instance(top, of)
         case Standin(module=""):
-            return Model("class", top.name, is_callable=False)
+            return _describe_class(top)
         case Standin():
             return Model("reference", _name_of(top))
         case CodeObject():
@@ -64,49 +66,88 @@ def describe_model(top: object) -> Model:
             return Model("data", type(top).__name__, is_callable=False)
 
 
-def _describe_instance(of: Standin) -> Model:
+def _describe_class(of: Standin) -> Model:
+    """A class makes instances, unless it or its metaclass may decide otherwise."""
+    is_plain = _type_of(of) in PLAIN_TYPES and not any(
+        member and "__new__" in member.contents for member in _family(of)
+    )
+    return Model("class", of.name, is_callable=False if is_plain else None)
+
+
+def _type_of(of: Standin) -> tuple[str, str]:
+    """The module and name of a class's metaclass; of no module if the pickle carries it."""
+    kind = of.contents.get("__class__")
+    return (kind.module, kind.name) if isinstance(kind, Standin) else ("", "")
+
+
+def _describe_instance(instance: Standin, of: Standin) -> Model:
     name = _name_of(of)
     if name.startswith(ESTIMATORS) and not name.startswith(CALLABLE):
         return Model("instance", name, is_callable=False)
+    family = _family(of)
     is_known = True
-    for member in _family(of):
+    for member in family:
+        if is_known and member and (member.module, member.name) == TORCH_MODULE:
+            return _describe_call("instance", name, _forward(instance, family), _shown(instance, family, _anything))
         if member is None or (member.module and (member.module, member.name) != ("builtins", "object")):
             is_known = False
         elif "__call__" in member.contents:
-            return _describe_call("instance", name, Method(member.contents["__call__"]) if is_known else None)
+            call = member.contents["__call__"]
+            bound = Method(call) if is_known and isinstance(call, Function) else None
+            return _describe_call("instance", name, bound, _shown(instance, family, bound))
     return Model("instance", name, is_callable=False if is_known else None)
 
 
-def _describe_call(kind: str, name: str, model: object) -> Model:
-    """Python works out the signature: of real methods and partials of a harmless function with the same parameters."""
+def _forward(instance: Standin, family: list[Standin | None]) -> object:
+    """What the __call__ of a torch.nn.Module calls, None if it is not known."""
+    if "forward" in instance.contents:
+        return instance.contents["forward"]
+    return next((Method(each.contents["forward"]) for each in family if each and "forward" in each.contents), None)
+
+
+def _shown(instance: Standin, family: list[Standin | None], call: object) -> object:
+    """What inspect.signature takes for the call of an instance, None if that is not known."""
+    attributes = ChainMap(instance.contents, *(member.contents for member in family if member))
+    return None if "__signature__" in attributes else attributes.get("__wrapped__", call)
+
+
+def _anything(*args: object, **kwargs: object) -> None:
+    """What the __call__ of a torch.nn.Module takes."""
+
+
+def _describe_call(kind: str, name: str, model: object, shown: object) -> Model:
+    """Python works out the signatures: of real methods and partials of a harmless function with the same parameters.
+    `shown` is what inspect.signature takes for the model.
+    """
     parameters = takes = None
     with contextlib.suppress(TypeError, ValueError):
-        mirror = _mirror(model)
+        mirrors = _mirror(shown, is_followed=True), _mirror(model, is_followed=False)
         takes = 0
-        parameters = str(inspect.signature(mirror))[1:-1].split(", ")
-        with contextlib.suppress(Fault):
-            takes = count_arguments(mirror)
+        signatures = [inspect.signature(mirror) for mirror in mirrors]
+        parameters = str(decisive_signature(*signatures))[1:-1].split(", ")
+        takes = count_frames(*signatures)
     return Model(kind, name, parameters if parameters != [""] else [], True, takes)
 
 
-def _mirror(model: object, nesting: int = 0) -> Callable[..., Any]:
-    """A callable that takes what the model takes, and does nothing. Raises TypeError or ValueError if what it takes is
-    not known.
+def _mirror(model: object, is_followed: bool, nesting: int = 0) -> Callable[..., Any]:
+    """A callable that takes what the model takes, and does nothing; if `is_followed`, what __wrapped__ says that it
+    takes. Raises TypeError or ValueError if that is not known.
     """
     if nesting > MAX_NESTING:
         raise ValueError("wrapped too often")
     match model:
-        case Function(attributes=dict(attributes)) | Partial(attributes=dict(attributes)) if attributes.keys() & {
-            "__signature__",
-            "__wrapped__",
-        }:
-            return _mirror(attributes["__wrapped__"] if "__signature__" not in attributes else None, nesting + 1)
+        case types.FunctionType():
+            return model
+        case Function(attributes=dict(attributes)) | Partial(attributes=dict(attributes)) if (
+            is_followed and attributes.keys() & {"__signature__", "__wrapped__"}
+        ):
+            return _mirror(attributes["__wrapped__"] if "__signature__" not in attributes else None, True, nesting + 1)
         case Function():
             return _function(model)
         case Method():
-            return types.MethodType(_mirror(model.function, nesting + 1), model)
+            return types.MethodType(_mirror(model.function, is_followed, nesting + 1), model)
         case Partial():
-            function = _mirror(model.function, nesting + 1)
+            function = _mirror(model.function, is_followed, nesting + 1)
             return functools.partial(function, *[None] * model.arguments, **dict.fromkeys(model.keywords, _DEFAULT))
     raise TypeError("not a function that the pickle carries")
 

@@ -31,6 +31,8 @@ MAX_MARKS = 1_000
 MAX_NAME = 1_000
 # Containers are rebuilt up to this length: repeated often enough, a small pickle could fill any memory with them.
 MAX_REBUILT = 10_000
+# The attributes of an instance that decide what a call of it takes.
+OF_A_CALL = {"__wrapped__", "__signature__", "forward"}
 # cloudpickle itself, and the copies of it that joblib, ray and others carry.
 CLOUDPICKLE = re.compile(r"(.*\.)?cloudpickle(\.cloudpickle(_fast)?)?")
 DILL = re.compile(r"dill(\._dill)?")
@@ -135,7 +137,8 @@ class _Source(io.BufferedReader):
 class Standin(type):
     """In place of something that the pickle names, of an instance of it, or of what a call of it returns.
 
-    It is a type, as only types pass where the unpickler makes instances. An instance knows whose it is by `of`.
+    It is a type, as only types pass where the unpickler makes instances. An instance knows whose it is by `of`, and has
+    what was last set of OF_A_CALL as `contents`: if it is the model, its own, for a pickle ends with that.
     """
 
     unpickler: "_Unpickler | None"
@@ -294,6 +297,8 @@ class _Unpickler(pickle.Unpickler):
     def given_state(self, standin: Standin, state: object) -> None:
         """Look into the state that an object is given."""
         _check_time(self._ends_at)
+        if standin.of is not None:
+            standin.contents = {name: state[name] for name in OF_A_CALL & state.keys()} if type(state) is dict else {}
         is_known = standin.module.partition(".")[0] in fingerprints.LIBRARIES
         if is_known or (type(state) is dict and "_sklearn_version" in state):
             self._note(fingerprints.of_state(standin.module, standin.name, state))
@@ -343,8 +348,10 @@ class _Unpickler(pickle.Unpickler):
 
     def skeleton_class(self, args: tuple[object, ...]) -> object:
         match args:
-            case (_, str(name), tuple(bases), *_):
-                return self._stand_in("", name, bases)
+            case (kind, str(name), tuple(bases), *_):
+                made = self._stand_in("", name, bases)
+                made.contents["__class__"] = kind
+                return made
         return None
 
     def set_attributes(self, args: tuple[object, ...]) -> object:

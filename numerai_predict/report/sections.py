@@ -191,7 +191,7 @@ class PredictionsSection:
         """The section for a model that has ended, with an answer or without."""
         if answer is None:
             return cls()
-        return cls(answer.predictions, answer.failures, answer.warnings, answer.notices)
+        return cls(answer.predictions, answer.failures, answer.warnings, [*answer.notices, *answer.remarks])
 
     def as_json(self) -> dict[str, Any]:
         """The section as plain data; the statistics are beside the rest."""

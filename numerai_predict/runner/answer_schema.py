@@ -6,7 +6,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, BinaryIO, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from numerai_predict.child import BENCHMARK_MODELS, DATA, LIVE_FEATURES, Answer, PredictionStats, Shape
+from numerai_predict.child import BENCHMARK_MODELS, DATA, LIVE_FEATURES, Answer, LiveFeatures, PredictionStats
 from numerai_predict.faults import Blame, Code
 from numerai_predict.inspection import Findings
 from numerai_predict.runner.acceptance import check_acceptance, notices_of_ids
@@ -65,7 +65,8 @@ def read_answer(message: Message, csv: BinaryIO | None, known: Known, with_predi
 def read_live_ids(message: Message, csv: BinaryIO | None) -> LiveIds:
     """What the process says of the live features once it has read them. Raises ProtocolError."""
     try:
-        return LiveIds(build(Shape, message), csv.read() if csv else b"")
+        live = build(LiveFeatures, message)
+        return LiveIds(live.shape, csv.read() if csv else b"", live.ids_are_a_column)
     except ValueError as error:
         raise ProtocolError("a shape of the live features that is none") from error
 

@@ -1,5 +1,6 @@
 """What a CSV of predictions must be, checked while it is read: little memory, and no further than the first offence."""
 
+import contextlib
 import csv
 import math
 import re
@@ -14,9 +15,10 @@ from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.sandbox import ProtocolError
 
 COLUMN = "prediction"
-# float() also takes 1_0, ١ and nan.
-NUMBER = r"[0-9.eE+-]{1,40}"
+# float() also takes 1_0, ١ and nan. Decimals have as many digits as their context.
+NUMBER = r"[0-9.eE+-]{1,1000}"
 NUMBERS = re.compile(rf"{NUMBER}(?:,{NUMBER})*")
+FRACTION = re.compile(r"[0-9]{1,1000}/[0-9]{1,1000}")
 # Control characters, and those that turn the direction of text or begin a line: what a terminal or a log line obeys.
 COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 # Of one record. Of a round's predictions a thousand fit.
@@ -34,12 +36,16 @@ EDGES = [edge * (1 / BINS) for edge in range(1, BINS)]
 
 @dataclass
 class Predictions:
-    """What a CSV holds: its header, of which the first `levels` are the index, and the numbers of its first column."""
+    """What a CSV holds: its header, of which the first `levels` are the index, and the numbers of its first column, of
+    which some are written as `fractions`.
+    """
 
     header: list[str]
     levels: int
     ids: IdCounts
     values: "array[float]" = field(default_factory=lambda: array("d"))
+    fractions: int = 0
+    first_fraction: str = ""
 
     @cached_property
     def mean(self) -> float:
@@ -131,9 +137,11 @@ def _take(found: Predictions, batch: list[list[str]], places: Sequence[int]) -> 
     if len(found.values) + len(batch) > most:
         raise ProtocolError(f"a CSV of more than {most:,} predictions for {found.ids.live_rows:,} live rows")
     for place in places:
-        values = _numbers([record[place] for record in batch])
+        texts = [record[place] for record in batch]
+        values = _numbers(texts)
         if place == levels:
             found.values.extend(values)
+            _count_fractions(found, texts)
     if levels == 1:
         ids = [record[0] for record in batch]
         _check_text("".join(ids), "an id")
@@ -144,22 +152,32 @@ def _take(found: Predictions, batch: list[list[str]], places: Sequence[int]) -> 
 
 def _numbers(texts: list[str]) -> list[float]:
     """The texts as numbers. Raises ProtocolError unless each is one from 0 to 1."""
+    values: list[float] = []
     if NUMBERS.fullmatch(",".join(texts)):
-        try:
+        with contextlib.suppress(ValueError):  # Such as 1e.
             values = list(map(float, texts))
-        except ValueError:  # Such as 1e.
-            values = []
-        if values and min(values) >= 0 and max(values) <= 1:
-            return values
-    wrong = sum(not _is_prediction(text) for text in texts)
-    raise ProtocolError(f"a CSV with predictions that are not numbers from 0 to 1, {wrong:,} among {len(texts):,}")
+    values = values or list(map(_number, texts))
+    if wrong := sum(not 0 <= value <= 1 for value in values):
+        raise ProtocolError(f"a CSV with predictions that are not numbers from 0 to 1, {wrong:,} among {len(texts):,}")
+    return values
 
 
-def _is_prediction(text: str) -> bool:
+def _number(text: str) -> float:
+    """The number or fraction that the text is, NaN if it is none."""
     try:
-        return NUMBERS.fullmatch(text) is not None and 0 <= float(text) <= 1
-    except ValueError:
-        return False
+        if FRACTION.fullmatch(text):
+            over, under = text.split("/")
+            return int(over) / int(under)
+        return float(text) if NUMBERS.fullmatch(text) else math.nan
+    except (ValueError, ArithmeticError):  # Such as 1e, or 1/0.
+        return math.nan
+
+
+def _count_fractions(found: Predictions, texts: list[str]) -> None:
+    fractions = [text for text in texts if "/" in text]
+    found.fractions += len(fractions)
+    if fractions and not found.first_fraction:
+        found.first_fraction = fractions[0]
 
 
 def _check_text(text: str, what: str) -> None:

@@ -6,10 +6,13 @@ from numerai_predict.runner.live_ids import LiveIds
 
 
 class IdCounts:
-    """How often each live id occurs, and what occurs besides; needs memory for the live ids only."""
+    """How often each live id occurs, and what occurs besides; needs memory for the live ids only. `are_a_column` says
+    that those are a column of the live features, and not their index.
+    """
 
     def __init__(self, live: LiveIds) -> None:
         self.live_rows = live.shape.rows
+        self.are_a_column = live.are_a_column
         self.rows = 0
         self.first = ""
         self.unnamed = 0

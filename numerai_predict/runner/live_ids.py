@@ -10,10 +10,13 @@ from numerai_predict.child import Shape
 
 @dataclass(frozen=True)
 class LiveIds:
-    """The index of the live features, as `csv`: a line a row, as in the CSV of predictions with the same index."""
+    """The ids of the live features, as `csv`: a line a row, as in the CSV of predictions with them as index. If they
+    `are_a_column`, the index of the live features holds none.
+    """
 
     shape: Shape
     csv: bytes
+    are_a_column: bool = False
 
     def __iter__(self) -> Iterator[str]:
         """Each id, once for each row; an index of several levels holds no ids that predictions could have."""

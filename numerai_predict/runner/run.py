@@ -171,11 +171,13 @@ def check(
         raise fault
     if fault := diagnose(outcome, answer, model.facts, request.strict):
         raise fault
-    assert report.predictions is not None
-    for problem in report.predictions.warnings:
+    assert answer is not None
+    for problem in answer.warnings:
         _log.warning("%s: %s (the platform would not accept this)", problem.code, problem.message)
-    for notice in report.predictions.notices:
+    for notice in answer.notices:
         _log.warning(notice)
+    for remark in answer.remarks:
+        _log.info(remark)
 
 
 def fault_of_benchmarks(data: LiveData, request: RunRequest, context: RunContext) -> Fault | None:

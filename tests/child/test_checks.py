@@ -5,6 +5,7 @@ import decimal
 import json
 import statistics
 import unittest
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from numerai_predict.child.answer import PredictionStats, Problem
-from numerai_predict.child.checks import check_values, notices, prediction_stats
+from numerai_predict.child.checks import check_values, notices, prediction_stats, remarks
 from numerai_predict.faults import Code
 
 IDS = pd.Index([f"n{number:015x}" for number in range(6)], name="id")
@@ -37,6 +38,37 @@ def codes(problems: list[Problem]) -> list[Code]:
     return [code_of(problem) for problem in problems]
 
 
+def longdoubles() -> "np.ndarray[Any, Any]":
+    return np.array([0, 1, 2, 3, 5, 6], np.longdouble) / np.longdouble(6)
+
+
+# Numbers that pandas and NumPy write in their own ways.
+NUMBERS: dict[str, Any] = {
+    "float16": np.array(VALUES, np.float16),
+    "longdouble": longdoubles(),
+    "objects that are longdoubles": pd.array(list(longdoubles()), dtype=object),
+    "objects that are float16": pd.array(list(np.array(VALUES, np.float16)), dtype=object),
+    "Float32": pd.array(VALUES, dtype="Float32"),
+    "Arrow float": pd.array(VALUES, dtype="float[pyarrow]"),
+    "Arrow halffloat": pd.array(pa.array(np.array(VALUES, np.float16)), dtype=pd.ArrowDtype(pa.float16())),
+    "Arrow decimal256": pd.array(
+        [decimal.Decimal(str(value)) for value in VALUES], dtype=pd.ArrowDtype(pa.decimal256(70, 60))
+    ),
+    "Decimal of 28 digits": [decimal.Decimal(number) / 7 for number in range(6)],
+    "Decimal of 300 digits": [decimal.Context(300).divide(decimal.Decimal(1), number + 3) for number in range(6)],
+    "tiny Decimal": [decimal.Decimal("1E-9"), decimal.Decimal("0E-30"), *map(decimal.Decimal, (0, 1, 0, 1))],
+    "numbers of many kinds": pd.array(
+        [0, 1.0, np.float32(0.5), decimal.Decimal("0.25"), np.int8(1), np.longdouble(0.75)], dtype=object
+    ),
+}
+FRACTIONS: dict[str, Any] = {
+    "Fraction": [Fraction(number, 7) for number in range(6)],
+    "Fraction of float": [Fraction(value) for value in VALUES],
+    "Fraction of a tiny float": [Fraction(1e-300), *VALUES[1:]],
+    "Fraction among others": pd.array([Fraction(1, 3), decimal.Decimal("0.5"), 1, *VALUES[3:]], dtype=object),
+}
+
+
 class CheckValuesTest(unittest.TestCase):
     def check(self, returned: Any, *expected: tuple[Code, str]) -> None:
         self.assertEqual([(code_of(found), found.message) for found in check_values(returned)], list(expected))
@@ -45,7 +77,6 @@ class CheckValuesTest(unittest.TestCase):
         good: dict[str, Any] = {
             "float64": VALUES,
             "float32": np.array(VALUES, np.float32),
-            "float16": np.array(VALUES, np.float16),
             "the bounds": [0.0, 1.0, -0.0, 1, 0, 0.5],
             "int64": [0, 1, 0, 1, 0, 1],
             "uint8": np.array([0, 1, 0, 1, 0, 1], np.uint8),
@@ -62,14 +93,23 @@ class CheckValuesTest(unittest.TestCase):
                 [decimal.Decimal(str(value)) for value in VALUES], dtype=pd.ArrowDtype(pa.decimal128(5, 3))
             ),
             "sparse": pd.arrays.SparseArray(VALUES),
+            **NUMBERS,
         }
         for name, values in good.items():
             with self.subTest(dtype=name):
                 self.check(frame(values))
 
-    def test_check_values_of_a_subclass_of_dataframe_finds_nothing(self) -> None:
-        kind: Any = type("Frame", (pd.DataFrame,), {})
-        self.check(kind(frame()))
+    def test_check_values_of_fractions_finds_nothing(self) -> None:
+        for name, values in FRACTIONS.items():
+            with self.subTest(dtype=name):
+                self.check(frame(values))
+
+    def test_check_values_of_a_subclass_of_dataframe_names_it_and_the_remedy(self) -> None:
+        kind: Any = type("Frame", (pd.DataFrame,), {"__module__": "numerframe"})
+        message = "The model returned a numerframe.Frame instead of a pandas DataFrame, of which it is a subclass."
+        self.check(kind(frame()), (Code.NOT_A_DATAFRAME, message))
+        self.assertIn("return pd.DataFrame(result)", check_values(kind(frame()))[0].hint)
+        self.check(pd.DataFrame(kind(frame())))
 
     def test_check_values_of_none_says_so(self) -> None:
         self.check(None, (Code.RETURNED_NOTHING, "The model returned None instead of a DataFrame."))
@@ -137,7 +177,8 @@ class CheckValuesTest(unittest.TestCase):
                     self.check(frame(pd.Series(values).astype(dtype).array), (Code.PREDICTIONS_OUT_OF_RANGE, message))
 
     def test_check_values_just_outside_the_range_finds_them(self) -> None:
-        for value in (np.nextafter(0, -1), np.nextafter(1, 2), decimal.Decimal("1.001"), 2, -1):
+        fractions = (Fraction(-1, 3), Fraction(4, 3), Fraction(10**400), Fraction(-(10**400)))
+        for value in (np.nextafter(0, -1), np.nextafter(1, 2), decimal.Decimal("1.001"), 2, -1, *fractions):
             with self.subTest(value=value):
                 self.assertEqual(codes(check_values(with_first(value))), [Code.PREDICTIONS_OUT_OF_RANGE])
 
@@ -249,22 +290,26 @@ class HintTest(unittest.TestCase):
 class NoticesTest(unittest.TestCase):
     benchmarks = pd.DataFrame({"v53_lgbm": VALUES}, index=IDS)
 
-    def test_notices_of_aligned_data_are_none(self) -> None:
-        self.assertEqual(notices(IDS, None), [])
-        self.assertEqual(notices(IDS, self.benchmarks), [])
+    def test_notices_and_remarks_of_aligned_data_are_none(self) -> None:
+        more = pd.concat([self.benchmarks, self.benchmarks.iloc[:1].rename(index={IDS[0]: "old"})])
+        for benchmarks in (None, self.benchmarks, more):
+            self.assertEqual((notices(IDS, benchmarks), remarks(IDS, benchmarks)), ([], []))
 
-    def test_notices_of_benchmarks_in_another_order_point_it_out(self) -> None:
-        (found,) = notices(IDS, self.benchmarks.iloc[::-1])
+    def test_remarks_of_benchmarks_in_another_order_point_it_out(self) -> None:
+        (found,) = remarks(IDS, self.benchmarks.iloc[::-1])
         self.assertIn("another order", found)
         self.assertIn("reindex", found)
+        self.assertEqual(notices(IDS, self.benchmarks.iloc[::-1]), [])
 
     def test_notices_of_benchmarks_without_some_live_ids_count_them(self) -> None:
         (found,) = notices(IDS, self.benchmarks.iloc[2:])
         self.assertEqual(found, "The benchmark models lack 2 of 6 live ids.")
+        self.assertEqual(remarks(IDS, self.benchmarks.iloc[2:]), [])
 
-    def test_notices_of_benchmarks_with_more_ids_do_not_speak_of_order(self) -> None:
-        more = pd.concat([self.benchmarks, self.benchmarks.iloc[:1].rename(index={IDS[0]: "old"})])
-        self.assertNotIn("another order", " ".join(notices(IDS, more)))
+    def test_notices_of_benchmarks_whose_ids_are_a_column_say_so(self) -> None:
+        in_a_column = self.benchmarks.reset_index()
+        said = "The ids of the benchmark models are a column 'id'; in Numerai's file they are the index."
+        self.assertEqual((notices(IDS, in_a_column), remarks(IDS, in_a_column)), ([said], []))
 
 
 def ranks_of(values: list[float]) -> list[float]:

@@ -58,6 +58,20 @@ class RaisedTest(unittest.TestCase):
         name = raised("predicting", "NameError", "name 'modell' is not defined")  # 39
         self.check(Code.MODEL_RAISED, name, "modell")
 
+    def test_raised_by_a_model_that_was_given_more_than_it_takes_says_what_was_given_for_what(self) -> None:
+        given = "predict() takes 1 positional argument but 2 were given"
+        for kind, message, parameter, hint in (
+            ("TypeError", given, "*args", "functools.wraps(function)"),
+            ("TypeError", given, "clip", Code.MODEL_RAISED.hint),
+            ("TypeError", "unhashable type", "*args", Code.MODEL_RAISED.hint),
+            ("ValueError", given, "*args", Code.MODEL_RAISED.hint),
+        ):
+            with self.subTest(kind=kind, message=message, parameter=parameter):
+                case = raised("predicting", kind, message)
+                answer = replace(case.answer, optional_second=parameter)
+                said = f"; its parameter {parameter!r} received the benchmark models"
+                self.assertIn(hint, self.check(Code.MODEL_RAISED, case._replace(answer=answer), said).hint)
+
     def test_raised_while_checking_is_what_the_model_did_to_pandas(self) -> None:
         self.check(Code.BAD_HANDOVER, raised("checking", "TypeError", "odd"), "cannot be checked", "TypeError: odd")
         self.check(Code.OUT_OF_MEMORY, raised("checking", "MemoryError"))

@@ -77,6 +77,15 @@ def sleeps(live_features: pd.DataFrame) -> pd.DataFrame:
     return live_features
 
 
+def by_column(features: pd.DataFrame, benchmarks: pd.DataFrame) -> pd.DataFrame:
+    assert "id" in benchmarks
+    return half(features.set_index("id"))
+
+
+def passed_on(*args: Any, **kwargs: Any) -> pd.DataFrame:
+    return two_and_an_option(*args, **kwargs)
+
+
 class Model:
     def __call__(self, live_features: pd.DataFrame) -> pd.DataFrame:
         return half(live_features)
@@ -135,10 +144,32 @@ class TestSampleModels(PredictTestCase):
         )
         self.assertTrue(report["delivery"]["path"].endswith(".csv"))
 
-    def test_benchmark_models_in_another_order_are_pointed_out(self) -> None:
+    def test_benchmark_models_in_another_order_are_pointed_out_once_and_not_as_a_warning(self) -> None:
         run = self.predict(MODEL, "--strict")
         self.assertEqual(run.status, 0, run.stderr)
-        self.assertIn("in another order", run.stderr)
+        self.assertRegex(run.stderr, r"INFO The benchmark models hold the live ids in another order")
+        self.assertEqual(run.stderr.count("another order"), 1)
+        self.assertNotRegex(run.stderr, r"WARNING .*benchmark")
+        (notice,) = run.report["predictions"]["notices"]
+        self.assertIn("another order", notice)
+        self.assertRegex(
+            self.predict(MODEL, "--debug").stderr, r"\n  notice +The benchmark models hold .* another order"
+        )
+
+    def test_benchmark_models_in_the_same_order_are_not_mentioned(self) -> None:
+        ordered = self.folder / "benchmarks.parquet"
+        pd.read_parquet(BENCHMARKS).reindex(pd.read_parquet(LIVE).index).to_parquet(ordered)
+        run = self.predict(MODEL, "--debug", "--benchmarks", ordered)
+        self.assertEqual((run.status, run.report["predictions"]["notices"]), (0, []), run.stderr)
+        self.assertNotIn("order", run.stderr)
+        self.assertNotIn("notice", run.stderr)
+
+    def test_benchmark_models_that_lack_live_ids_are_warned_of(self) -> None:
+        fewer = self.folder / "benchmarks.parquet"
+        pd.read_parquet(BENCHMARKS).iloc[20:].to_parquet(fewer)
+        run = self.predict(self.pickle(passed_on), "--benchmarks", fewer)
+        self.assertEqual(run.status, 0, run.stderr)
+        self.assertRegex(run.stderr, r"WARNING The benchmark models lack 20 of 650 live ids")
 
     def test_trained_again_the_models_predict_the_same(self) -> None:
         spec = importlib.util.spec_from_file_location("train_models", TESTS / "models/train_models.py")
@@ -152,6 +183,46 @@ class TestSampleModels(PredictTestCase):
         pd.testing.assert_frame_equal(pd.read_pickle(LEGACY_MODEL)(live), again.legacy(live))
 
 
+class TestIdsInAColumn(PredictTestCase):
+    """Live data that was written without its index, as polars writes it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for path in (LIVE, BENCHMARKS):
+            pd.read_parquet(path).reset_index().to_parquet(self.folder / path.name, index=False)
+        self.data = ("--dataset", self.folder / LIVE.name, "--benchmarks", self.folder / BENCHMARKS.name)
+
+    def test_model_that_returns_the_index_is_warned_about_the_data(self) -> None:
+        run = self.predict(self.pickle(half), *self.data)
+        self.assertEqual((run.status, len(run.csvs)), (0, 1), run.stderr)
+        (warning,) = run.report["predictions"]["warnings"]
+        self.assertEqual(warning["code"], "missing_ids")
+        self.assertIn("650 of 650 live ids have no prediction, first n", warning["message"])
+        self.assertIn("ids of the live features are a column 'id'", warning["message"])
+        self.assertIn('data.set_index("id")', warning["hint"])
+        self.assertNotIn("live_features.index", run.stderr)
+
+    def test_model_that_returns_the_index_fails_for_the_data_if_strict(self) -> None:
+        run = self.predict(self.pickle(half), *self.data, "--strict")
+        self.assertEqual((run.status, run.code, run.csvs), (1, "missing_ids", []), run.stderr)
+        self.assertIn("ids of the live features are a column 'id'", run.report["fault"]["message"])
+        self.assertIn('data.set_index("id")', run.report["fault"]["hint"])
+        self.assertNotIn("live_features.index", run.stderr)
+
+    def test_model_that_takes_the_ids_from_the_column_is_right_and_hears_of_the_data(self) -> None:
+        run = self.predict(self.pickle(by_column), *self.data, "--strict")
+        self.assertEqual((run.status, len(run.csvs)), (0, 1), run.stderr)
+        self.assertEqual(
+            [
+                "The ids of the live features are a column 'id'; in Numerai's file they are the index.",
+                "The ids of the benchmark models are a column 'id'; in Numerai's file they are the index.",
+            ],
+            run.report["predictions"]["notices"],
+        )
+        self.assertIn("WARNING The ids of the live features are a column", run.stderr)
+        self.assertTrue(all(run.report["predictions"]["spearman"].values()))
+
+
 class TestModels(PredictTestCase):
     """Every kind of callable and of pickle that a model may be."""
 
@@ -162,6 +233,7 @@ class TestModels(PredictTestCase):
             "optional benchmarks": optional_benchmarks,
             "two and an option": two_and_an_option,
             "star": any_number,
+            "two stars": passed_on,
             "instance": Model(),
             "bound method": Model().run,
             "partial": functools.partial(scaled, 0.5),

@@ -2,6 +2,7 @@
 real object.
 """
 
+import abc
 import copyreg
 import functools
 import inspect
@@ -133,6 +134,24 @@ class KeywordMade(Own):
 
     def __getnewargs_ex__(self) -> Any:
         return (), {"clip": True}
+
+
+class HeirOfMade(KeywordMade): ...
+
+
+class Abstract(abc.ABC):
+    @abc.abstractmethod
+    def predict(self, features: Any) -> None: ...
+
+
+class Meta(type): ...
+
+
+class OfMeta(metaclass=Meta): ...
+
+
+class WithASignature(Own):
+    __signature__ = inspect.Signature()
 
 
 class Call:
@@ -287,11 +306,15 @@ class ParametersTest(unittest.TestCase):
     def test_partial_of_a_reference_has_unknown_parameters(self) -> None:
         self.assertEqual(found_in(functools.partial(operator.add, 1)), Model("partial", "_operator.add", None, True))
 
-    def test_partial_that_was_given_another_signature_has_that(self) -> None:
+    def test_partial_that_was_given_another_signature_has_that_of_its_call(self) -> None:
         # update_wrapper, which gives a partial a name, also sets __wrapped__; inspect follows it.
         for bound in (functools.partial(predict_three, c=1), functools.partial(predict_three, 1, 2, 3)):
-            model = functools.update_wrapper(bound, predict_three)
-            self.assertIn(found_in(model).parameters, (None, really_taken(model)))
+            taken = really_taken(bound)
+            self.assertEqual(found_in(functools.update_wrapper(bound, predict_three)).parameters, taken)
+
+    def test_function_that_wraps_another_and_takes_no_starred_has_its_own_parameters(self) -> None:
+        model = functools.wraps(predict_three)(lambda live, benchmarks: None)
+        self.assertEqual((found_in(model).parameters, found_in(model).takes), (["live", "benchmarks"], 2))
 
     def test_partial_whose_arguments_do_not_fit_is_not_told_as_if_they_did(self) -> None:
         arguments: tuple[tuple[tuple[int, ...], dict[str, int]], ...] = (
@@ -374,7 +397,19 @@ class KindTest(unittest.TestCase):
                 self.assertNotEqual(found.is_callable, False)
 
     def test_class_is_not_callable_as_a_model(self) -> None:
-        self.assertEqual(found_in(Own), Model("class", "Own", None, False))
+        for kind in (Own, Abstract, Silent):
+            self.assertEqual(found_in(kind), Model("class", kind.__name__, None, False))
+
+    def test_class_that_may_make_something_else_is_not_known_to_be_callable(self) -> None:
+        for kind in (KeywordMade, HeirOfMade, OfMeta):
+            self.assertEqual(found_in(kind), Model("class", kind.__name__, None, None))
+
+    def test_instance_whose_class_has_a_signature_of_its_own_has_unknown_parameters(self) -> None:
+        self.assertEqual(found_in(WithASignature()), Model("instance", "WithASignature", None, True))
+        model = Own()
+        vars(model)["__signature__"] = inspect.signature(predict)
+        self.assertEqual(found_in(model), Model("instance", "Own", None, True))
+        self.assertEqual(found_in(Own()).takes, 2)
 
     def test_reference_is_not_known_to_be_callable(self) -> None:
         for protocol in PROTOCOLS:

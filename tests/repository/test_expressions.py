@@ -367,6 +367,7 @@ TABLE: dict[str, dict[str, Use]] = {
     "redaction.py": {"hide_queries": Use(1, hide_queries, ("?", "?a", "?a ", "?%", "a?a'", *ANY))},
     "runner/csv_form.py": {
         "NUMBERS": Use(1, numbered, ("1", "e", "1e", "0.1", "+", ",", "1,", "1\n")),
+        "FRACTION": Use(1, numbered, ("1", "/", "1/", "1/1", "0/1,")),
         "COMMANDS": Use(1, numbered, ("a", "\x7f", "\u202e", *ANY)),
     },
     "sandbox/hide_parent.py": {

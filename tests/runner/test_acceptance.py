@@ -19,13 +19,13 @@ from numerai_predict.runner.acceptance import check_acceptance, notices_of_ids
 from numerai_predict.runner.csv_form import Predictions, read_csv
 from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.runner.live_ids import LiveIds
-from tests.child.test_checks import IDS, VALUES, codes, frame
+from tests.child.test_checks import FRACTIONS, IDS, NUMBERS, VALUES, codes, frame
 
 
-def read(returned: pd.DataFrame, live: pd.Index = IDS) -> Predictions:
+def read(returned: pd.DataFrame, live: pd.Index = IDS, are_a_column: bool = False) -> Predictions:
     """The predictions as the parent has them."""
     csv: str = returned.to_csv()
-    ids = IdCounts(LiveIds(Shape(len(live), 42), index_as_csv(live)))
+    ids = IdCounts(LiveIds(Shape(len(live), 42), index_as_csv(live), are_a_column))
     return read_csv(io.BytesIO(csv.encode()), prediction_stats(returned, None).columns, ids)
 
 
@@ -58,9 +58,73 @@ class CheckAcceptanceTest(unittest.TestCase):
         self.check(frame().drop([IDS[1], IDS[4]]), (Code.MISSING_IDS, message))
 
     def test_check_acceptance_of_an_index_of_numbers_shows_how_it_begins(self) -> None:
-        message = f"6 of 6 live ids have no prediction, first {IDS[0]}; the index of the predictions begins with 0."
+        message = (
+            f"6 of 6 live ids have no prediction, first {IDS[0]}; the index of the predictions begins with 0 "
+            "(0 is an integer, the live ids are text)."
+        )
         header = 'The CSV begins with ",prediction" (2 columns), not "id,prediction".'
         self.check(frame().reset_index(drop=True), (Code.MISSING_IDS, message), (Code.WRONG_COLUMNS, header))
+
+    def test_check_acceptance_of_ids_of_another_kind_says_of_which(self) -> None:
+        said = "6 of 6 live ids have no prediction, first {}; the index of the predictions begins with {} ({} is {})."
+        texts, numbers = pd.Index(IDS), pd.RangeIndex(1, 7, name="id")
+        for live, ids, first, kinds in (
+            (texts, np.array(IDS, "S"), f"b'{IDS[0]}'", "bytes, the live ids are text"),
+            (texts, [0.5, 1, 2, 3, 4, 5], "0.5", "a decimal number, the live ids are text"),
+            (numbers, np.arange(1.0, 7.0), "1.0", "a decimal number, the live ids are an integer"),
+            (numbers, [f"{number}a" for number in range(6)], "0a", "text, the live ids are an integer"),
+        ):
+            with self.subTest(ids=ids):
+                returned = frame(index=pd.Index(ids, name="id"))
+                message = said.format(live[0], first, first, kinds)
+                self.assertEqual([found.message for found in accepted(returned, live)], [message])
+
+    def test_check_acceptance_of_ids_that_are_bytes_says_how_to_decode_them(self) -> None:
+        returned = frame(index=pd.Index(np.array(IDS, "S"), name="id"))
+        self.assertIn('predictions.index.str.decode("utf-8")', accepted(returned)[0].hint)
+        returned.index = returned.index.str.decode("utf-8")
+        self.check(returned)
+        some = pd.concat([frame().iloc[:4], frame(index=pd.Index(np.array(IDS, "S"), name="id")).iloc[4:]])
+        self.assertIn(f"(b'{IDS[4]}' is bytes, the live ids are text)", accepted(some)[0].message)
+
+    def test_check_acceptance_under_the_index_of_data_whose_ids_are_a_column_is_about_the_data(self) -> None:
+        returned = frame(index=pd.RangeIndex(6))
+        (found,) = check_acceptance(read(returned, are_a_column=True))
+        self.assertEqual(
+            found.message,
+            f"6 of 6 live ids have no prediction, first {IDS[0]}; the ids of the live features are a column 'id', and "
+            "their index has none: the index of the predictions begins with 0.",
+        )
+        self.assertIn('data.set_index("id").to_parquet(path)', found.hint)
+        codes_of_others = {
+            Code.WRONG_COLUMNS: returned.set_axis(["preds"], axis=1),
+            Code.CONSTANT_PREDICTIONS: returned.assign(prediction=0.5),
+        }
+        for code, other in codes_of_others.items():
+            self.assertEqual(codes(check_acceptance(read(other, are_a_column=True))), [Code.MISSING_IDS, code])
+
+    def test_check_acceptance_under_ids_from_the_column_finds_nothing(self) -> None:
+        self.assertEqual(check_acceptance(read(frame(), are_a_column=True)), [])
+        wrong = frame(index=pd.Index([f"old{number}" for number in range(6)], name="id"))
+        (found,) = check_acceptance(read(wrong, are_a_column=True))
+        self.assertIn("index=live_features.index", found.hint)
+
+    def test_check_acceptance_of_fractions_counts_them_and_says_what_helps(self) -> None:
+        first = {"Fraction": "1/7", "Fraction among others": "1/3"}
+        for name, values in FRACTIONS.items():
+            with self.subTest(name):
+                (found,) = accepted(frame(values))
+                self.assertIs(Code[found.code.upper()], Code.PREDICTIONS_NOT_NUMBERS)
+                self.assertRegex(found.message, rf"^\d of 6 predictions .* fractions, first {first.get(name, '')}")
+                self.assertIn('predictions.astype("float64")', found.hint)
+                self.check(frame(values).astype("float64"))
+
+    def test_check_acceptance_of_numbers_of_any_kind_finds_nothing(self) -> None:
+        for name, values in NUMBERS.items():
+            with self.subTest(name):
+                self.check(frame(values))
+                stats = prediction_stats(frame(values), None)
+                self.assertAlmostEqual(read(frame(values)).mean, stats.mean, 3)
 
     def test_check_acceptance_with_nan_in_the_index_counts_it(self) -> None:
         returned = pd.concat([frame(), frame([0.5], [np.nan]), frame([0.5], [None])]).rename_axis("id")
@@ -137,6 +201,12 @@ class NoticesTest(unittest.TestCase):
         expected = "2 of 8 ids are not live ids, first old1; the platform drops them."
         self.assertEqual(notices_of_ids(read(returned)), [expected])
 
+    def test_notices_of_data_whose_ids_are_a_column_say_it_unless_a_warning_does(self) -> None:
+        said = "The ids of the live features are a column 'id'; in Numerai's file they are the index."
+        self.assertEqual(notices_of_ids(read(frame(), are_a_column=True)), [said])
+        under_its_index = read(frame(index=pd.RangeIndex(6)), are_a_column=True)
+        self.assertNotIn(said, notices_of_ids(under_its_index))
+
     def test_notices_of_a_multiindex_are_none(self) -> None:
         self.assertEqual(notices_of_ids(read(frame(index=pd.MultiIndex.from_product([["era1"], IDS])))), [])
 
@@ -197,6 +267,7 @@ class PlatformParityTest(unittest.TestCase):
             "below": frame([-0.000001, *VALUES[1:]]),
             "infinite": frame([np.inf, *VALUES[1:]]),
             "text": frame(["a", *VALUES[1:]]),
+            **{name: frame(values) for name, values in {**NUMBERS, **FRACTIONS}.items()},
             "times": frame(pd.date_range("2020-01-01", periods=6)),
             "constant": frame([0.5] * 6),
             "nearly constant": frame([0.5] * 5 + [0.5 + 1e-9]),

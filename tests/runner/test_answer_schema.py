@@ -68,6 +68,7 @@ class GoodAnswerTest(unittest.TestCase):
             data={"live_features": Shape(3, 42), "benchmark_models": Shape(3, 2)},
             hosts=["numer.ai"],
             notices=["one"],
+            remarks=["two"],
             predictions=prediction_stats(FRAME, benchmarks),
         )
         arrived = read(sent.as_message(), csv_of(FRAME))

@@ -69,6 +69,12 @@ class GoodCsvTest(unittest.TestCase):
         with self.assertRaisesRegex(ProtocolError, "more than 6 predictions for 3 live rows"):
             found(b"id,prediction\n" + b"x,0.5\n" * 7)
 
+    def test_numbers_and_fractions_of_many_digits_are_read(self) -> None:
+        csv = f"id,prediction\nn1,0.{'3' * 900}\nn2,1/{'4' * 400}\nn3,1/4\n"
+        read = found(csv.encode())
+        self.assertEqual([1 / 3, 0.0, 0.25], list(read.values))
+        self.assertEqual((2, f"1/{'4' * 400}"), (read.fractions, read.first_fraction))
+
 
 class ForgedCsvTest(unittest.TestCase):
     def refuse(self, csv: bytes, *columns: str, says: str = "^a CSV ") -> None:
@@ -117,7 +123,16 @@ class ForgedCsvTest(unittest.TestCase):
             "True",
             "0.5 ",
             "9" * 60,
+            "0." + "3" * 1000,
             "1e999",
+            "1/0",
+            "4/3",
+            "-1/3",
+            "1/3/5",
+            "1/",
+            "/3",
+            "1/3e5",
+            f"1/{'3' * 1001}",
         ):
             with self.subTest(text):
                 self.refuse(GOOD.replace(b"0.25", text.encode()), says="not numbers from 0 to 1, 1 among 3")
