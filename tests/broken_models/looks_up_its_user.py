@@ -4,6 +4,8 @@ import getpass
 import grp
 import os
 import pwd
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +24,9 @@ def predict(live_features: pd.DataFrame) -> pd.DataFrame:
     assert group.gr_name == file.group()
     assert os.path.expanduser("~") == os.environ["HOME"] == str(Path.home())
     assert os.path.expanduser("~" + user.pw_name) == user.pw_dir.rstrip("/")
+    program = "import getpass, os; print(getpass.getuser(), os.path.expanduser('~'))"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.split() == [user.pw_name, os.environ["HOME"]]
     try:
         pwd.getpwnam("nobody at all")
     except KeyError:
