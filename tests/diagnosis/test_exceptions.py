@@ -319,6 +319,18 @@ class RaisedTest(unittest.TestCase):
                 fault = self.check(Code.CUDA_MODEL, raised(phase, "RuntimeError", message, where=WHERE))
                 self.assertIn("cpu", fault.hint)
 
+    def test_raised_by_libraries_that_find_no_gpu_is_cuda_model(self) -> None:
+        for kind, message in (
+            (
+                "CatBoostError",
+                "catboost/cuda/cuda_lib/cuda_base.h:281: CUDA error 35: CUDA driver version is insufficient",
+            ),
+            ("LightGBMError", "No OpenCL device found"),
+            ("CudaSupportError", "Error at driver init: \nCUDA driver library cannot be found."),
+        ):
+            fault = self.check(Code.CUDA_MODEL, raised("predicting", kind, message, where=WHERE), kind, WHERE)
+            self.assertIn("device='cpu'", fault.hint)
+
     def test_raised_by_system_exit_is_model_exited(self) -> None:
         for phase in ("loading", "predicting"):
             for argument, said in (("", ""), ("0", "0"), ("1", "1"), ("no data", "'no data'")):
@@ -425,6 +437,14 @@ class RaisedTest(unittest.TestCase):
             said = f"tried to reach api.numer.ai, and a model has no internet access ({kind}: {message}){WHERE}."
             self.check(Code.NETWORK_USED, Raised("predicting", answer), said)
 
+    def test_raised_by_a_file_that_a_swallowed_download_would_have_been_is_the_network(self) -> None:
+        error = exception("FileNotFoundError", "[Errno 2] No such file or directory: 'w.csv'", where=WHERE)
+        said = ("tried to reach example.com, and", "then it opened a file that is not here (", "'w.csv'", WHERE)
+        self.check(Code.NETWORK_USED, Raised("predicting", Answer(exception=error, hosts=["example.com"])), *said)
+        self.check(Code.MISSING_FILE, Raised("predicting", Answer(exception=error)))
+        program = Answer(exception=replace(error, program="java"), hosts=["example.com"])
+        self.check(Code.MISSING_PROGRAM, Raised("predicting", program))
+
     def test_raised_because_of_the_network_shows_the_cause(self) -> None:
         cause = EarlierException(
             "ConnectionError", f"HTTPSConnectionPool(host='e.com') {'x' * 500} Failed to resolve 'e'"
@@ -454,12 +474,17 @@ class RaisedTest(unittest.TestCase):
 
     def test_raised_by_a_program_that_is_not_installed_names_it(self) -> None:
         message = "[Errno 2] No such file or directory: 'nvidia-smi'"
-        for program, hint in (("nvidia-smi", "no GPU"), ("/usr/bin/java", "Do without the program")):
+        for program, hint in (
+            ("nvidia-smi", "no GPU"),
+            ("/usr/bin/java", "Do without the program"),
+            ("curl", "no network either"),
+        ):
             answer = Answer(exception=replace(exception("FileNotFoundError", message, where=WHERE), program=program))
             fault = self.check(Code.MISSING_PROGRAM, Raised("predicting", answer), repr(program), WHERE)
             self.assertIn(hint, fault.hint)
         shell = "Command 'nvidia-smi -L' returned non-zero exit status 127."
-        self.check(Code.MISSING_PROGRAM, raised("predicting", "CalledProcessError", shell), "by a shell", "nvidia-smi")
+        case = raised("predicting", "CalledProcessError", shell)
+        self.assertIn("no GPU", self.check(Code.MISSING_PROGRAM, case, "by a shell", "nvidia-smi").hint)
         other = "Command 'ls' returned non-zero exit status 1."
         self.check(Code.MODEL_RAISED, raised("predicting", "CalledProcessError", other))
 

@@ -69,6 +69,7 @@ class SharedMemoryTest(DiagnosisTestCase):
     def test_model_whose_workers_found_no_room_says_so(self) -> None:
         for kind, message in (
             ("RuntimeError", "DataLoader worker (pid 7) is killed by signal: Bus error."),
+            ("RuntimeError", "DataLoader worker (pid(s) 20) exited unexpectedly"),
             ("OSError", "[Errno 28] No space left on device"),
             ("BrokenProcessPool", "A process in the process pool was terminated abruptly while the future was running"),
             ("TerminatedWorkerError", "A worker process managed by the executor was unexpectedly terminated."),
