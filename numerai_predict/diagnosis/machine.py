@@ -21,8 +21,14 @@ _NO_LIBRARY = re.compile(r"cannot open shared object file|cannot load library|Co
 _OTHER_LIBRARY = re.compile(r"\bversion `[^']{1,100}' not found|undefined symbol")
 # Which library it is, and what to do without.
 _WITHOUT_LIBRARY = (
-    (re.compile(r"\blib(cu|nv)[\w-]{1,40}\.so"), "There is no GPU on the platform: use the package's build for CPUs."),
-    (re.compile(r"\blibta[-_]lib"), "Use pandas-ta-classic, which the platform has and which needs no library."),
+    (
+        re.compile(r"\blib(cu(da|blas|dnn|fft|rand|sparse|solver)|nccl|nv)[\w-]{0,40}\.so"),
+        "There is no GPU on the platform: use the package's build for CPUs.",
+    ),
+    (
+        re.compile(r"\blibta[-_]lib"),
+        "Compute the indicators with numpy or pandas: no pip install brings TA-Lib's library.",
+    ),
     (re.compile(r"\blib(GL|gthread-2)"), f"{Code.MISSING_LIBRARY.hint} (opencv-python-headless does without libGL.)"),
 )
 
@@ -64,7 +70,7 @@ def compiler(raised: Raised) -> Fault | None:
 def program(raised: Raised) -> Fault | None:
     """The fault of a model that starts a program which is not installed. A shell says so by the status 127."""
     by_shell = raised.kind == "CalledProcessError" and raised.says(
-        r"\ACommand '([\w./-]{0,100}).* exit status 127\.?\Z"
+        r"(?s)\ACommand '([\w./-]{0,100}).* exit status 127\.?\Z"
     )
     if raised.program:
         name, lacks = raised.program, f"starts the program {raised.program[:200]!r}, which is not installed here"

@@ -485,6 +485,8 @@ class RaisedTest(unittest.TestCase):
         shell = "Command 'nvidia-smi -L' returned non-zero exit status 127."
         case = raised("predicting", "CalledProcessError", shell)
         self.assertIn("no GPU", self.check(Code.MISSING_PROGRAM, case, "by a shell", "nvidia-smi").hint)
+        lines = "Command '\ncurl -sO https://example.com/w\n' returned non-zero exit status 127."
+        self.check(Code.MISSING_PROGRAM, raised("predicting", "CalledProcessError", lines), "by a shell")
         other = "Command 'ls' returned non-zero exit status 1."
         self.check(Code.MODEL_RAISED, raised("predicting", "CalledProcessError", other))
 
@@ -513,10 +515,11 @@ class RaisedTest(unittest.TestCase):
     def test_raised_by_a_shared_library_that_is_not_installed_says_so(self) -> None:
         lacks = "cannot open shared object file: No such file or directory"
         for kind, message, hint in (
-            ("OSError", f"libta_lib.so.0: {lacks}", "pandas-ta-classic"),
-            ("OSError", f"cannot load library 'libta_lib.so.0': libta_lib.so.0: {lacks}.", "pandas-ta-classic"),
+            ("OSError", f"libta_lib.so.0: {lacks}", "numpy or pandas"),
+            ("OSError", f"cannot load library 'libta_lib.so.0': libta_lib.so.0: {lacks}.", "numpy or pandas"),
             ("ImportError", f"libGL.so.1: {lacks}", "opencv-python-headless"),
             ("OSError", f"libcudart.so.11.0: {lacks}", "no GPU"),
+            ("ImportError", f"libcurl.so.4: {lacks}", "No pip install"),
             ("OSError", "Could not load this library: /content/libops.so", "No pip install"),
             ("NotFoundError", f"/content/op.so: {lacks}", "No pip install"),
         ):
