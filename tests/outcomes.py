@@ -196,7 +196,7 @@ FAULTS = {
     "starts_a_missing_program_by_a_shell": Fault(
         Code.MISSING_PROGRAM, r"by a shell, which did not find it \(.*no-such-program.*line 10\)"
     ),
-    "loads_a_missing_library": Fault(Code.MISSING_LIBRARY, r"libta_lib\.so\.0.*line 10\)", r"pandas-ta-classic"),
+    "loads_a_missing_library": Fault(Code.MISSING_LIBRARY, r"libta_lib\.so\.0.*line 10\)", r"numpy or pandas"),
     "uses_requests": Fault(Code.NETWORK_USED, r"numer\.ai"),
     "asks_numerapi_for_the_round": Fault(
         Code.NETWORK_USED, r"tried to reach api-tournament\.numer\.ai.*KeyError: 'data'.*line 8\)", r"before you pickle"

@@ -7,7 +7,7 @@ from numerai_predict.diagnosis.columns import columns
 from numerai_predict.diagnosis.loading import damaged, library_skew, missing_attribute, python_version
 from numerai_predict.diagnosis.machine import compiler, cuda, file, library, memory, program
 from numerai_predict.diagnosis.modules import missing_module
-from numerai_predict.diagnosis.network import HINT_BESIDE, attempt_beside, network
+from numerai_predict.diagnosis.network import HINT_BESIDE, attempt_beside, missing_download, network
 from numerai_predict.diagnosis.raised import Raised
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import THIS_PYTHON, PickleFacts, lacking, other_pythons
@@ -29,7 +29,8 @@ def fault_of_exception(answer: Answer, phase: str, facts: PickleFacts, log: str 
         return None
     raised = Raised(**vars(answer.exception), phase=phase, facts=facts)
     explained = (rule(raised) for rule in _RULES)
-    fault = next(filter(None, explained), None) or _unexplained(raised, answer, log)
+    fault = missing_download(raised, answer.hosts) or next(filter(None, explained), None)
+    fault = fault or _unexplained(raised, answer, log)
     fault.trace = raised.trace
     return fault
 

@@ -16,7 +16,8 @@ _NO_TASK = re.compile(
 )
 # Of files, of torch's workers, and of pools whose worker died.
 _NO_SHARED_MEMORY = re.compile(
-    r"No space left on device|shared memory|Bus error|SIGBUS|terminated abruptly|unexpectedly terminated"
+    r"No space left on device|shared memory|Bus error|SIGBUS|(exited|terminated) (abruptly|unexpectedly)"
+    r"|unexpectedly terminated"
 )
 # In which a library says why it ends the process.
 _LAST_WORDS = 1000

@@ -8,7 +8,9 @@ from numerai_predict.faults import Code, Fault
 
 _COMPILERS = frozenset({"gcc", "g++", "cc", "c++", "clang", "clang++", "gfortran", "ninja", "cmake", "make"})
 _GPU_TOOLS = frozenset({"nvidia-smi", "nvcc", "rocm-smi"})
+_NETWORK_TOOLS = frozenset({"curl", "wget", "git", "aws", "gsutil", "pip", "ssh", "scp", "rclone"})
 _NO_GPU = "There is no GPU on the platform: leave that out."
+_NO_NETWORK = f"A model has no network either. {Code.NETWORK_USED.hint}"
 # Of torch's inductor and extensions, triton, setuptools (Cython, cffi).
 _NO_COMPILER = re.compile(
     r"No working C\+\+ compiler|InvalidCxxCompiler|Ninja is required|Failed to find C compiler|not find a C\S* compiler"
@@ -19,8 +21,14 @@ _NO_LIBRARY = re.compile(r"cannot open shared object file|cannot load library|Co
 _OTHER_LIBRARY = re.compile(r"\bversion `[^']{1,100}' not found|undefined symbol")
 # Which library it is, and what to do without.
 _WITHOUT_LIBRARY = (
-    (re.compile(r"\blib(cu|nv)[\w-]{1,40}\.so"), "There is no GPU on the platform: use the package's build for CPUs."),
-    (re.compile(r"\blibta[-_]lib"), "Use pandas-ta-classic, which the platform has and which needs no library."),
+    (
+        re.compile(r"\blib(cu(da|blas|dnn|fft|rand|sparse|solver)|nccl|nv)[\w-]{0,40}\.so"),
+        "There is no GPU on the platform: use the package's build for CPUs.",
+    ),
+    (
+        re.compile(r"\blibta[-_]lib"),
+        "Compute the indicators with numpy or pandas: no pip install brings TA-Lib's library.",
+    ),
     (re.compile(r"\blib(GL|gthread-2)"), f"{Code.MISSING_LIBRARY.hint} (opencv-python-headless does without libGL.)"),
 )
 
@@ -36,6 +44,10 @@ def cuda(raised: Raised) -> Fault | None:
     """The fault of a model that needs a GPU."""
     if raised.says(r"deserialize object on a CUDA device|No CUDA GPUs|Torch not compiled with CUDA"):
         return Fault(Code.CUDA_MODEL, f"The model holds GPU tensors ({raised.kind}); there is no GPU here.")
+    if raised.says(r"CUDA error|CUDA driver|No OpenCL device"):
+        message = f"The model computes on a GPU, and there is none here ({raised.said}){raised.where}."
+        hint = "Choose the CPU before you pickle it: device='cpu', or task_type='CPU' for CatBoost."
+        return Fault(Code.CUDA_MODEL, message, hint)
     return None
 
 
@@ -57,13 +69,17 @@ def compiler(raised: Raised) -> Fault | None:
 
 def program(raised: Raised) -> Fault | None:
     """The fault of a model that starts a program which is not installed. A shell says so by the status 127."""
+    by_shell = raised.kind == "CalledProcessError" and raised.says(
+        r"(?s)\ACommand '([\w./-]{0,100}).* exit status 127\.?\Z"
+    )
     if raised.program:
-        lacks = f"starts the program {raised.program[:200]!r}, which is not installed here"
-    elif raised.kind == "CalledProcessError" and raised.says(r"exit status 127\.?\Z"):
-        lacks = "starts a program by a shell, which did not find it"
+        name, lacks = raised.program, f"starts the program {raised.program[:200]!r}, which is not installed here"
+    elif by_shell:
+        name, lacks = by_shell[1], "starts a program by a shell, which did not find it"
     else:
         return None
-    hint = _NO_GPU if os.path.basename(raised.program) in _GPU_TOOLS else None
+    name = os.path.basename(name)
+    hint = _NO_GPU if name in _GPU_TOOLS else _NO_NETWORK if name in _NETWORK_TOOLS else None
     return Fault(Code.MISSING_PROGRAM, f"The model {lacks} ({raised.said}){raised.where}.", hint)
 
 

@@ -90,14 +90,15 @@ def explain_network_errors(attempts: NetworkAttempts) -> None:
 
 def _refusing(look_up: Callable[..., Any], attempts: NetworkAttempts) -> Callable[..., Any]:
     """The same, but for names that a server on the network would have to be asked about."""
-    local = ("", "localhost", socket.gethostname())
+    local = ("", "localhost", "0.0.0.0", "::", "::1", socket.gethostname())  # noqa: S104 - nothing is bound to it
 
     @functools.wraps(look_up)
     def refuse(host: Any, *arguments: Any, **options: Any) -> Any:
         name = host.decode(errors="replace") if isinstance(host, bytes) else host
-        if isinstance(name, str) and name not in local and not _is_address(name):
+        if isinstance(name, str) and name not in local and not name.startswith("127."):
             attempts.note(name)
-            raise socket.gaierror(socket.EAI_NONAME, f"{NO_NETWORK} (tried to reach {name})")
+            if not _is_address(name):
+                raise socket.gaierror(socket.EAI_NONAME, f"{NO_NETWORK} (tried to reach {name})")
         return look_up(host, *arguments, **options)
 
     return refuse

@@ -36,8 +36,8 @@ OFFLINE = {
     ),
     **{"DO_NOT_TRACK": "1", "AWS_EC2_METADATA_DISABLED": "true", "NO_GCE_CHECK": "true"},
 }
-# torch.compile then calls the model as it is, which computes the same.
-WITHOUT_COMPILER = {"TORCH_COMPILE_DISABLE": "1"}
+# What torch.compile traces is then run without being compiled, which computes the same.
+WITHOUT_COMPILER = {"TORCH_COMPILE_OVERRIDE_BACKENDS": ">=0:eager"}
 COMPILERS = ("g++", "clang++")
 CGROUP = Path("/sys/fs/cgroup")
 

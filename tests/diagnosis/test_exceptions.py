@@ -312,6 +312,18 @@ class RaisedTest(unittest.TestCase):
                 fault = self.check(Code.CUDA_MODEL, raised(phase, "RuntimeError", message, where=WHERE))
                 self.assertIn("cpu", fault.hint)
 
+    def test_raised_by_libraries_that_find_no_gpu_is_cuda_model(self) -> None:
+        for kind, message in (
+            (
+                "CatBoostError",
+                "catboost/cuda/cuda_lib/cuda_base.h:281: CUDA error 35: CUDA driver version is insufficient",
+            ),
+            ("LightGBMError", "No OpenCL device found"),
+            ("CudaSupportError", "Error at driver init: \nCUDA driver library cannot be found."),
+        ):
+            fault = self.check(Code.CUDA_MODEL, raised("predicting", kind, message, where=WHERE), kind, WHERE)
+            self.assertIn("device='cpu'", fault.hint)
+
     def test_raised_by_system_exit_is_model_exited(self) -> None:
         for phase in ("loading", "predicting"):
             for argument, said in (("", ""), ("0", "0"), ("1", "1"), ("no data", "'no data'")):
@@ -418,6 +430,14 @@ class RaisedTest(unittest.TestCase):
             said = f"tried to reach api.numer.ai, and a model has no internet access ({kind}: {message}){WHERE}."
             self.check(Code.NETWORK_USED, Raised("predicting", answer), said)
 
+    def test_raised_by_a_file_that_a_swallowed_download_would_have_been_is_the_network(self) -> None:
+        error = exception("FileNotFoundError", "[Errno 2] No such file or directory: 'w.csv'", where=WHERE)
+        said = ("tried to reach example.com, and", "then it opened a file that is not here (", "'w.csv'", WHERE)
+        self.check(Code.NETWORK_USED, Raised("predicting", Answer(exception=error, hosts=["example.com"])), *said)
+        self.check(Code.MISSING_FILE, Raised("predicting", Answer(exception=error)))
+        program = Answer(exception=replace(error, program="java"), hosts=["example.com"])
+        self.check(Code.MISSING_PROGRAM, Raised("predicting", program))
+
     def test_raised_because_of_the_network_shows_the_cause(self) -> None:
         cause = EarlierException(
             "ConnectionError", f"HTTPSConnectionPool(host='e.com') {'x' * 500} Failed to resolve 'e'"
@@ -447,12 +467,19 @@ class RaisedTest(unittest.TestCase):
 
     def test_raised_by_a_program_that_is_not_installed_names_it(self) -> None:
         message = "[Errno 2] No such file or directory: 'nvidia-smi'"
-        for program, hint in (("nvidia-smi", "no GPU"), ("/usr/bin/java", "Do without the program")):
+        for program, hint in (
+            ("nvidia-smi", "no GPU"),
+            ("/usr/bin/java", "Do without the program"),
+            ("curl", "no network either"),
+        ):
             answer = Answer(exception=replace(exception("FileNotFoundError", message, where=WHERE), program=program))
             fault = self.check(Code.MISSING_PROGRAM, Raised("predicting", answer), repr(program), WHERE)
             self.assertIn(hint, fault.hint)
         shell = "Command 'nvidia-smi -L' returned non-zero exit status 127."
-        self.check(Code.MISSING_PROGRAM, raised("predicting", "CalledProcessError", shell), "by a shell", "nvidia-smi")
+        case = raised("predicting", "CalledProcessError", shell)
+        self.assertIn("no GPU", self.check(Code.MISSING_PROGRAM, case, "by a shell", "nvidia-smi").hint)
+        lines = "Command '\ncurl -sO https://example.com/w\n' returned non-zero exit status 127."
+        self.check(Code.MISSING_PROGRAM, raised("predicting", "CalledProcessError", lines), "by a shell")
         other = "Command 'ls' returned non-zero exit status 1."
         self.check(Code.MODEL_RAISED, raised("predicting", "CalledProcessError", other))
 
@@ -481,10 +508,11 @@ class RaisedTest(unittest.TestCase):
     def test_raised_by_a_shared_library_that_is_not_installed_says_so(self) -> None:
         lacks = "cannot open shared object file: No such file or directory"
         for kind, message, hint in (
-            ("OSError", f"libta_lib.so.0: {lacks}", "pandas-ta-classic"),
-            ("OSError", f"cannot load library 'libta_lib.so.0': libta_lib.so.0: {lacks}.", "pandas-ta-classic"),
+            ("OSError", f"libta_lib.so.0: {lacks}", "numpy or pandas"),
+            ("OSError", f"cannot load library 'libta_lib.so.0': libta_lib.so.0: {lacks}.", "numpy or pandas"),
             ("ImportError", f"libGL.so.1: {lacks}", "opencv-python-headless"),
             ("OSError", f"libcudart.so.11.0: {lacks}", "no GPU"),
+            ("ImportError", f"libcurl.so.4: {lacks}", "No pip install"),
             ("OSError", "Could not load this library: /content/libops.so", "No pip install"),
             ("NotFoundError", f"/content/op.so: {lacks}", "No pip install"),
         ):

@@ -69,6 +69,7 @@ class SharedMemoryTest(DiagnosisTestCase):
     def test_model_whose_workers_found_no_room_says_so(self) -> None:
         for kind, message in (
             ("RuntimeError", "DataLoader worker (pid 7) is killed by signal: Bus error."),
+            ("RuntimeError", "DataLoader worker (pid(s) 20) exited unexpectedly"),
             ("OSError", "[Errno 28] No space left on device"),
             ("BrokenProcessPool", "A process in the process pool was terminated abruptly while the future was running"),
             ("TerminatedWorkerError", "A worker process managed by the executor was unexpectedly terminated."),
@@ -76,6 +77,10 @@ class SharedMemoryTest(DiagnosisTestCase):
             with self.subTest(kind):
                 said = f"was full: the model raised {kind}: {message.rstrip('.')}{WHERE}."
                 self.check(Code.DISK_FULL, FULL, said, answer=raised(kind, message))
+
+    def test_worker_that_died_with_room_left_is_what_the_model_raised(self) -> None:
+        answer = raised("BrokenProcessPool", "A process in the process pool was terminated abruptly")
+        self.check(Code.MODEL_RAISED, replace(FULL, full_shared_memory_bytes=None), answer=answer)
 
     def test_model_that_raised_something_else_is_not_said_to_have_found_no_room(self) -> None:
         self.check(Code.MODEL_RAISED, FULL, answer=raised("ValueError", "odd"))

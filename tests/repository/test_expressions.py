@@ -81,6 +81,10 @@ def missing(text: str) -> list[Callable[[], object]]:
     return [*everywhere(f"cannot open shared object file {text}")]
 
 
+def shelled(text: str) -> list[Callable[[], object]]:
+    return [partial(diagnose, "CalledProcessError", "predicting", f"{begin}{text}") for begin in ("", "Command '")]
+
+
 def refused_by_network(text: str) -> list[Callable[[], object]]:
     return [*everywhere(f"Network is unreachable {text}")]
 
@@ -276,7 +280,9 @@ TABLE: dict[str, dict[str, Use]] = {
         ),
     },
     "diagnosis/machine.py": {
-        "cuda": Use(1, raised, ("deserialize object on a CUDA ", "No CUDA ", "Torch not compiled with ")),
+        "cuda": Use(
+            2, raised, ("CUDA ", "No OpenCL ", "deserialize object on a CUDA ", "No CUDA ", "Torch not compiled with ")
+        ),
         "_ERRNO": Use(0, raised, ("[Errno 28] ", "[Errno ", "[")),
         "file": Use(3, raised, ("[Errno 28] ", "[Errno 13] ", "'", "No space left on ", "out of shared ")),
         "_NO_COMPILER": Use(
@@ -285,7 +291,7 @@ TABLE: dict[str, dict[str, Use]] = {
             ("No working C++ ", "command '", "command 'a", "unable to execute 'a", "not find a C", "Ninja is "),
         ),
         "compiler": Use(1, raised, ("Cx", "torc")),
-        "program": Use(1, raised, ("exit status 127", "exit status 127.")),
+        "program": Use(1, shelled, ("exit status 127", "exit status 127.", " exit status 12", "a", " ")),
         "_NO_LIBRARY": Use(1, raised, ("cannot open shared object ", "cannot load ", "Could not load this ")),
         "_OTHER_LIBRARY": Use(1, raised, ("version `", "version `a", "version `a' not ", "undefined ")),
         "_WITHOUT_LIBRARY": Use(3, missing, ("libcu", "libcua", "libta", "lib", "libnv-", "libGthread")),

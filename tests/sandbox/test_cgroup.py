@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 from numerai_predict.sandbox import cgroup
-from numerai_predict.sandbox.cgroup import MemoryGroup
+from numerai_predict.sandbox.cgroup import MemoryGroup, tasks_limit
 
 MB = 1 << 20
 UNLIMITED = 9223372036854771712
@@ -152,3 +152,27 @@ class FiguresTest(GroupCase):
         self.assertEqual((group.held_bytes(), group.oom_kills(), group.pids()), (0, 0, set()))
         self.assertEqual((group.limit_bytes, group.kills_all_at_once), (None, False))
         self.assertEqual(group.kernel_bytes(), (0, 0))
+
+
+class TasksLimitTest(GroupCase):
+    def limit(self, membership: str) -> int | None:
+        path = self.mount / "membership"
+        path.write_text(membership)
+        return tasks_limit(self.mount, path)
+
+    def group(self, folder: str, limit: str) -> None:
+        self.write(folder, cgroup_procs=f"{os.getpid()}\n", pids_max=f"{limit}\n")
+
+    def test_limit_of_v1_in_docker_is_that_of_the_mount(self) -> None:
+        self.group("pids", "40")
+        self.assertEqual(self.limit("9:name=systemd:/docker/1\n8:pids:/docker/1\n0::/docker/1\n"), 40)
+
+    def test_limit_of_v2_is_the_lowest_on_the_way(self) -> None:
+        self.group("a/b", "max")
+        self.write("a", pids_max="300\n")
+        self.assertEqual(self.limit("0::/a/b\n"), 300)
+
+    def test_group_without_a_limit_has_none(self) -> None:
+        self.group("pids", "max")
+        self.assertIsNone(self.limit("8:pids:/\n"))
+        self.assertIsNone(self.limit(""))

@@ -119,6 +119,18 @@ print(json.dumps([said, hosts]))
             self.assertIn(f"no internet access while a model predicts (tried to reach {host})", message)
         self.assertEqual(hosts, ["numer.ai", "api.numer.ai", "example.org", "example.com"])
 
+    def test_addresses_of_the_network_are_remembered_and_the_connection_is_refused(self) -> None:
+        said, hosts = self.explained("""
+for host in ("8.8.8.8", "2001:4860:4860::8888", "127.0.0.1"):
+    try:
+        socket.create_connection((host, 53))
+    except OSError as error:
+        said.append(str(error))
+print(json.dumps([said, hosts]))
+""")
+        self.assertEqual(said, ["[Errno 101] Network is unreachable: no internet access while a model predicts"] * 3)
+        self.assertEqual(hosts, ["8.8.8.8", "2001:4860:4860::8888"])
+
     def test_only_some_names_are_remembered_and_none_whole_if_it_is_long(self) -> None:
         hosts = self.explained("""
 for number in range(20):

@@ -58,13 +58,14 @@ class ModelEnvironmentTest(unittest.TestCase):
         kept = model_environment({}, 1, FOLDER, "somebody")
         self.assertEqual((kept.get("AWS_EC2_METADATA_DISABLED"), kept.get("NO_GCE_CHECK")), ("true", "true"))
 
-    def test_environment_without_a_compiler_leaves_torch_compile_out(self) -> None:
-        for compiler, expected in ((None, "1"), ("/usr/bin/g++", None)):
+    def test_environment_without_a_compiler_keeps_torch_from_compiling(self) -> None:
+        name = "TORCH_COMPILE_OVERRIDE_BACKENDS"
+        for compiler, expected in ((None, ">=0:eager"), ("/usr/bin/g++", None)):
             with self.subTest(compiler=compiler), mock.patch("shutil.which", return_value=compiler):
-                self.assertEqual(model_environment({}, 1, FOLDER, "somebody").get("TORCH_COMPILE_DISABLE"), expected)
+                self.assertEqual(model_environment({}, 1, FOLDER, "somebody").get(name), expected)
         with mock.patch("shutil.which", return_value=None):
-            kept = model_environment({"TORCH_COMPILE_DISABLE": "0"}, 1, FOLDER, "somebody")
-        self.assertEqual(kept["TORCH_COMPILE_DISABLE"], "0")
+            kept = model_environment({name: ">=0:aot_eager"}, 1, FOLDER, "somebody")
+        self.assertEqual(kept[name], ">=0:aot_eager")
 
     def test_environment_shows_output_and_crashes_at_once(self) -> None:
         kept = model_environment({}, 1, FOLDER, "somebody")
