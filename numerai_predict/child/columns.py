@@ -161,7 +161,8 @@ def _known(data: Mapping[str, Handed]) -> set[str]:
 
 
 def _module(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__"))
+    name = dict.get(frame.f_globals, "__name__")  # A model may have globals of its own making.
+    return name if type(name) is str else ""
 
 
 def _table(owner: Any) -> "pd.DataFrame | None":

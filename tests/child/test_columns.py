@@ -181,6 +181,17 @@ class MissingColumnsTest(Case):
         source = "def __getitem__(self, key): raise KeyError(key)\n__getitem__(odd, key)"
         self.assertIsNone(self.missing(lambda _live, _: exec(source, names)))
 
+    def test_globals_of_the_models_own_making_do_no_harm(self) -> None:
+        class Globals(dict[str, Any]):
+            def get(self, *_: Any) -> Any:
+                raise SystemError
+
+        for odd in (Globals(__name__="model"), {"__name__": ["pandas."]}, {"__name__": None}, {}):
+            with self.subTest(odd), self.assertRaises(KeyError) as raised:
+                exec("raise KeyError('feature_x')", odd)
+            self.assertIsNone(columns_missing_in(raised.exception, self.data))
+            self.assertIsNone(columns_compared(raised.exception, self.data))
+
     def test_another_exception_misses_no_columns(self) -> None:
         self.assertIsNone(self.missing(lambda live, _: live["era"].astype("float32") / {}))
 

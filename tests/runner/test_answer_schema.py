@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from numerai_predict.child.answer import Answer, Problem, RaisedException, Shape
+from numerai_predict.child.answer import Answer, MissingColumns, OtherColumns, Problem, RaisedException, Shape
 from numerai_predict.child.checks import prediction_stats
 from numerai_predict.inspection.findings import Difference, Module
 from numerai_predict.runner.answer_schema import MAX_ENTRIES, MAX_NUMBER, MAX_TEXT, Known, read_answer, read_findings
@@ -29,6 +29,8 @@ RAISED: dict[str, Any] = {
     "kinds": ["x"],
     "libraries": {"a": "1"},
 }
+MISSING = MissingColumns(["live_features"], 2, ["a", "b"])
+OTHER = OtherColumns(2, 2, 1, ["a"], 1, ["c"], False)
 
 
 def csv_of(frame: pd.DataFrame) -> bytes:
@@ -116,6 +118,10 @@ class GoodAnswerTest(unittest.TestCase):
         sent: dict[str, tuple[dict[str, Any], Answer]] = {
             "failures": ({"failures": [PROBLEM]}, Answer(failures=[Problem(**PROBLEM)])),
             "exception": ({"exception": RAISED}, Answer(exception=RaisedException(**RAISED))),
+            "columns": (
+                {"exception": {**RAISED, "widths": [42], "missing": vars(MISSING), "other": vars(OTHER)}},
+                Answer(exception=RaisedException(**RAISED, widths=[42], missing=MISSING, other=OTHER)),
+            ),
             "fault": (
                 {"fault": {**PROBLEM, "code": "unreadable_dataset"}},
                 Answer(fault=Problem("unreadable_dataset", "1 is NaN.", "Fill it.")),
@@ -157,6 +163,19 @@ class ForgedAnswerTest(unittest.TestCase):
                 forged = copy.deepcopy(good)
                 put(forged, path, value)
                 self.assertIn("fields", refusal(forged, csv_of(FRAME)))
+
+    def test_columns_of_another_type_are_refused(self) -> None:
+        for field, value in (
+            ("widths", ["42"]),
+            ("widths", [-1]),
+            ("missing", {**vars(MISSING), "count": "2"}),
+            ("missing", {**vars(MISSING), "first": [1]}),
+            ("missing", {"tables": []}),
+            ("other", {**vars(OTHER), "first_missing": "ab"}),
+            ("other", {**vars(OTHER), "are_here": 1}),
+        ):
+            with self.subTest(field, value=value):
+                self.assertIn("fields", refusal({"hosts": [], "exception": {**RAISED, field: value}}, b""))
 
     def test_number_that_could_break_what_prints_or_writes_it_is_refused(self) -> None:
         # What a JSON text can say, and what of it arrives.
