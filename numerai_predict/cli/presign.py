@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         now = datetime.now(timezone.utc)
         signed = sign(args)
     except Fault as fault:
-        problem, status = f"{fault.message} (see --help)", fault.code.blame.exit_status
+        advice = "see --help" if fault.code is Code.USAGE else fault.hint
+        problem, status = f"{fault.message} ({advice})", fault.code.blame.exit_status
     except CannotSignError as error:
         problem, status = str(error), Blame.RUNTIME.exit_status
     else:
@@ -131,13 +132,14 @@ def max_size(text: str) -> int:
 def sign(args: argparse.Namespace) -> Signed:
     """Presign both requests, which asks no server; boto3 may ask one for its credentials.
 
-    Raises Fault for a value that boto3 refuses, CannotSignError without boto3, credentials or a region.
+    Raises Fault without boto3 and for a value that it refuses, CannotSignError without credentials or a region.
     """
     try:
         import boto3
         from botocore import exceptions
     except ModuleNotFoundError as error:
-        raise CannotSignError(f"{error.name} is not installed; pip install boto3, or run this in the image") from None
+        hint = "pip install boto3, or run this in the image"
+        raise Fault(Code.MISSING_PACKAGES, f"{error.name} is not installed", hint) from None
     try:
         session = boto3.Session(region_name=args.region)
         return presign(args, s3_client(session, args.endpoint_url), session.get_credentials())

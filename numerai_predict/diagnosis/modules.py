@@ -14,6 +14,10 @@ _NAME = (
     r"[`'\"]?(?!(?:an?|it|that|the|this|these|those|you|we|all|latest|newer|optional|missing|required|version)\b)"
     r"(?P<name>[A-Za-z_][\w.-]{0,99}?)[`'\"]?"
 )
+# Whatever is raised with it: plotly has a ValueError.
+_PIP_INSTALL = re.compile(
+    r"\bpip3? install (?:--?[a-z-]{1,20} ){0,3}['\"]?(?!git\+|https?:|requirements|-)(?P<name>[\w.-]{1,100})"
+)
 # What libraries say of a package that they could do without until now: pandas, polars, tqdm, scikit-learn, XGBoost,
 # LightGBM, fsspec, Keras, SHAP and their kin. The first that fits names it.
 _OPTIONAL = tuple(
@@ -24,10 +28,11 @@ _OPTIONAL = tuple(
         r"\b(?P<name>IProgress) not found",
         rf"import {_NAME} failed",
         rf"required package {_NAME} not found",
-        r"\bpip3? install (?:--?[a-z-]{1,20} ){0,3}['\"]?(?!git\+|https?:|requirements|-)(?P<name>[\w.-]{1,100})",
+        _PIP_INSTALL.pattern,
         r"\bconda install (?:-c [\w-]{1,30} )?(?P<name>[\w.-]{1,100})",
-        rf"\b(?:must|should|please|need to) install (?:the )?(?:package )?{_NAME}(?:[\s.,;:()]|$)",
-        rf"^{_NAME}(?:, (?:and )?[\w-]{{1,40}}){{0,5}} (?:is|are|must be|needs to be) (?:required|needed|installed)",
+        rf"(?:\b(?:must|should|please|need to) |^)install (?:the )?(?:package )?{_NAME}(?:[\s.,;:()]|$)",
+        rf"^{_NAME}(?:[<>=!~]=?[\w.]{{1,20}})?(?:, (?:and )?[\w-]{{1,40}}){{0,5}} (?:is|are|must be|needs to be) "
+        r"(?:required|needed|installed)",
         rf"^{_NAME} (?:is not|isn't|was not|not) (?:installed|found|available)",
         rf"\brequires? (?:the )?(?:package )?{_NAME}(?: to be installed| package| library|[.,;:]|$)",
     )
@@ -51,9 +56,10 @@ def missing_module(raised: Raised) -> Fault | None:
         return _not_found(raised, _as_inspected(raised))
     if "ImportError" in raised.kinds and (found := raised.says(_NOT_IN_NAMESPACE)) and is_namespace(found["space"]):
         return _not_found(raised, f"{found['space']}.{found['name']}")
-    if not _LIBRARIES_OWN.isdisjoint(raised.kinds) and not raised.says(_BROKEN):
-        return _optional(raised)
-    return None
+    if raised.says(_BROKEN):
+        return None
+    patterns = (_PIP_INSTALL,) if _LIBRARIES_OWN.isdisjoint(raised.kinds) else _OPTIONAL
+    return _optional(raised, next(filter(None, map(raised.says, patterns)), None))
 
 
 def _not_found(raised: Raised, name: str) -> Fault:
@@ -75,8 +81,7 @@ def _as_inspected(raised: Raised) -> str:
     return next(below, raised.name[:MAX_NAME])
 
 
-def _optional(raised: Raised) -> Fault | None:
-    found = next(filter(None, map(raised.says, _OPTIONAL)), None)
+def _optional(raised: Raised, found: re.Match[str] | None) -> Fault | None:
     if found is None:
         if "ModuleNotFoundError" not in raised.kinds:
             return None

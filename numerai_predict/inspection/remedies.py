@@ -20,13 +20,15 @@ NOTEBOOKS = {
     "databricks": "databricks is for notebooks of Databricks: take it out of predict",
     "dbruntime": "dbutils is there in notebooks of Databricks only: take it out of predict",
     "google.colab": "google.colab is there in Colab only: take it out of predict (drive.mount, files, userdata)",
-    "ipykernel": "ipykernel is for notebooks: take it out of predict",
     "ipywidgets": "ipywidgets is for notebooks: take it out of predict, and use tqdm in place of tqdm.notebook",
-    "jupyter": "jupyter is for notebooks: take it out of predict",
     "kaggle_datasets": "kaggle_datasets is there in notebooks of Kaggle only: take it out of predict",
     "kaggle_secrets": "kaggle_secrets is there in notebooks of Kaggle only: take it out of predict",
     "kaggle_web_client": "kaggle_web_client is there in notebooks of Kaggle only: take it out of predict",
     "pyspark.dbutils": "dbutils is there in notebooks of Databricks only: take it out of predict",
+}
+NOTEBOOKS |= {
+    name: f"{name} is for notebooks: take it out of predict"
+    for name in ("ipykernel", "jupyter", "jupyter_client", "jupyter_core", "matplotlib_inline", "nbformat", "notebook")
 }
 # What the standard library had up to this Python: https://peps.python.org/pep-0594/ and pep-0632.
 LAST_PYTHON = dict.fromkeys(("asynchat", "asyncore", "distutils", "imp", "smtpd"), "3.11") | dict.fromkeys(

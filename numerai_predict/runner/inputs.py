@@ -12,7 +12,7 @@ from numerai_predict.child import BENCHMARK_MODELS, DATA, LIVE_FEATURES
 from numerai_predict.diagnosis import other_file
 from numerai_predict.faults import Code, Fault, Interrupted
 from numerai_predict.files import open_file
-from numerai_predict.inspection import PickleFacts, expected, look, sha256
+from numerai_predict.inspection import PickleFacts, expected, lacking, look, sha256
 from numerai_predict.redaction import without_query
 from numerai_predict.report import DataSection, FilePart, InspectionPart, RunReport
 from numerai_predict.runner.answer_schema import read_findings, read_live_ids
@@ -23,6 +23,7 @@ from numerai_predict.transfer import DatasetDownloads, ModelDownload, is_stale, 
 
 # What is under way when a run ends gets so long to remove what it has written.
 CLEANUP_S = 2.0
+NEEDED_FOR_DATASETS = ("numerapi", "requests", "tenacity", "urllib3")
 
 _log = logging.getLogger(__name__)
 
@@ -126,6 +127,8 @@ def get_data(dataset: str | Path, output_dir: Path, downloads: DatasetDownloads)
     What an earlier run downloaded is of another round and never read again. Raises Fault.
     """
     if is_remote(dataset):
+        if fault := lacking(NEEDED_FOR_DATASETS):
+            raise fault
         _log.info("Downloading %s from Numerai", dataset)
         return downloads.download(str(dataset), output_dir)
     path = Path(dataset)

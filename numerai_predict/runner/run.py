@@ -51,6 +51,7 @@ from numerai_predict.transfer import is_url
 INSPECT_TIME_LIMIT_S = 60.0
 # What the model's process imports before it has the model, and what reads nearly every pickle.
 NEEDED = ("pandas", "pyarrow", "numpy", "cloudpickle")
+NEEDED_FOR_URLS = ("requests", "tenacity", "tqdm", "urllib3")
 EXEC_LAUNCHER = ExecLauncher((sys.executable, str(Path(numerai_predict.child.__file__).with_name("__main__.py"))))
 
 _log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def run_model(request: RunRequest, context: RunContext = DEFAULT_CONTEXT) -> Run
     """
     report = RunReport()
     with noting_failure(report, request.secrets), contextlib.ExitStack() as until_delivered:
-        if fault := lacking(NEEDED):
+        if fault := lacking(needed_packages(request)):
             raise fault
         with LiveData(request, report) as data, ModelInput(request, report, context.on_findings) as model:
             rights = rights_before(request, context)
@@ -92,6 +93,12 @@ def run_model(request: RunRequest, context: RunContext = DEFAULT_CONTEXT) -> Run
             check(outcome, model, data, request, context, report)
         deliver(csv, request, report)
     return report
+
+
+def needed_packages(request: RunRequest) -> list[str]:
+    """What the run will import for certain; what downloads datasets is asked for where one is downloaded."""
+    with_urls = bool(request.post_url) or is_url(str(request.model))
+    return [*NEEDED, *(NEEDED_FOR_URLS if with_urls else ())]
 
 
 def rights_before(request: RunRequest, context: RunContext) -> FolderRights:

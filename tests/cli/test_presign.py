@@ -304,7 +304,9 @@ class RefusalTest(PresignTestCase):
 
     def test_missing_boto3_is_an_error(self) -> None:
         self.file("boto3.py", "raise ModuleNotFoundError('No module named boto3', name='boto3')\n")
-        self.assert_environment("boto3 is not installed", **KEYS, **REGION, PYTHONPATH=str(self.folder))
+        status, line = self.refused(*REQUIRED, **KEYS, **REGION, PYTHONPATH=str(self.folder))
+        self.assertEqual(status, 2)
+        self.assertRegex(line, r"boto3 is not installed \(pip install boto3, or run this in the image\)$")
 
 
 class DeliveryTest(PredictTestCase):

@@ -32,6 +32,8 @@ OPTIONAL = (
     ("Install s3fs to access S3: pip install --upgrade s3fs", "s3fs"),
     ("no_matplotlib is required for plotting", "no_matplotlib"),
     ("gym is not installed", "gym"),
+    ("altair>=5.4.0 is required for `.plot`", "altair"),
+    ("Install s3fs to access S3", "s3fs"),
     ("Loading this requires accelerate: `pip install 'accelerate>=0.26.0'`", "accelerate"),
     ("No module named 'sentencepiece'", "sentencepiece"),
     ("Using bitsandbytes 8-bit requires bitsandbytes: pip install -U bitsandbytes.", "bitsandbytes"),
@@ -115,6 +117,15 @@ class OptionalPackageTest(unittest.TestCase):
         found = fault("LightGBMError", "dask, pandas, and scikit-learn are required for lightgbm.dask.")
         self.assertIs(Code.MISSING_MODULE, found.code)
         self.assertIs(Code.MODEL_RAISED, fault("LightGBMError", "Check failed: (num_data) > (0)").code)
+
+    def test_any_error_that_asks_for_an_installation_names_the_package(self) -> None:
+        message = (
+            'Image export using the "kaleido" engine requires the Kaleido package:\n$ pip install --upgrade kaleido\n'
+        )
+        found = fault("ValueError", message)
+        self.assertIs(Code.MISSING_MODULE, found.code)
+        self.assertIn("needs the package 'kaleido'", found.message)
+        self.assertIs(Code.MODEL_RAISED, fault("ValueError", "too old: pip install --upgrade numpy").code)
 
     def test_progress_bar_of_a_notebook_has_its_own_remedy(self) -> None:
         self.assertIn("use tqdm in place of tqdm.notebook", fault("ImportError", "IProgress not found.").hint)

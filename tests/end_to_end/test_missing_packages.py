@@ -8,9 +8,14 @@ import tempfile
 import unittest
 from pathlib import Path
 from typing import ClassVar
+from unittest import mock
 
 import pandas as pd
 
+from numerai_predict.faults import Code, Fault
+from numerai_predict.inspection import remedies
+from numerai_predict.runner import get_data
+from numerai_predict.transfer import DatasetDownloads
 from tests.harness import BENCHMARKS, LIVE, ROOT, by_value
 
 
@@ -65,6 +70,22 @@ class MissingPackagesTest(unittest.TestCase):
         self.run_bare(("predict.py",), "--report", str(report))
         written = json.loads(report.read_text())
         self.assertEqual(("error", "missing_packages"), (written["status"], written["fault"]["code"]))
+
+    def test_what_uploads_and_downloads_is_asked_for_before_the_model_runs(self) -> None:
+        post = ("--post_url", "http://127.0.0.1:9/", "--post_data", "key=value")
+        for model, flags in (("http://127.0.0.1:9/model.pkl", ()), ("model.pkl", post)):
+            with self.subTest(model):
+                status, lines = self.run_bare(("predict.py",), *flags, model=model)
+                self.assertEqual(2, status)
+                here = ("pandas", "pyarrow", "numpy", "cloudpickle", "requests", "tenacity", "tqdm", "urllib3")
+                self.check_line(lines, *here)
+
+    def test_what_downloads_datasets_is_asked_for_where_one_is_downloaded(self) -> None:
+        without = mock.patch.object(remedies, "is_here", side_effect=lambda name: name != "numerapi")
+        with without, self.assertRaises(Fault) as raised:
+            get_data("v5.3/live.parquet", self.folder, DatasetDownloads())
+        self.assertIs(Code.MISSING_PACKAGES, raised.exception.code)
+        self.assertIn("does not have numerapi.", raised.exception.message)
 
     def test_dependency_of_the_runtime_itself_is_named_too(self) -> None:
         for program in (("predict.py", "--inspect"), ("-m", "numerai_predict", "inspect")):
