@@ -323,7 +323,7 @@ FAULTS = {
 WARNINGS = {
     "forges_ids": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with forged0"),
     "returns_wrong_ids": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with old0"),
-    "returns_ids_as_bytes": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* \(b'n\w+' is bytes, the live ids"),
+    "returns_ids_as_bytes": Warned(Code.MISSING_IDS, r"650 live ids .* begins with b'n\w+' \(it is bytes"),
     "returns_range_index": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with 0"),
     "changes_its_input": Warned(Code.MISSING_IDS, r"650 of 650 live ids .* begins with 0"),
     "returns_part_of_the_ids": Warned(Code.MISSING_IDS, r"550 of 650 live ids"),

@@ -52,8 +52,11 @@ def _check_missing_ids(ids: IdCounts) -> Problem | None:
         if _is_of_data_without_ids(ids):
             why = f"the ids of the live features are a column 'id', and their index has none: {begins}"
             return _problem(Code.MISSING_IDS, f"{said}; {why}.", INDEX_HINT)
-        kind, hint = _other_kind(ids.first_unknown, missing[0])
-        return _problem(Code.MISSING_IDS, f"{said}; {begins}{kind}.", hint)
+        kind = _other_kind(ids.first_unknown, missing)
+        if kind:
+            it = "it" if ids.first_unknown == ids.first else ids.first_unknown
+            begins += f" ({it} is {kind}, the live ids are {_kind(missing[0])})"
+        return _problem(Code.MISSING_IDS, f"{said}; {begins}.", DECODE_HINT if kind == "bytes" else None)
     if ids.unnamed:
         unnamed, rows = ids.unnamed, ids.rows
         return _problem(Code.MISSING_IDS, f"{unnamed:,} of {rows:,} rows have no id (NaN in the index).")
@@ -65,12 +68,10 @@ def _is_of_data_without_ids(ids: IdCounts) -> bool:
     return ids.are_a_column and not ids.of_round and _kind(ids.first) == "an integer"
 
 
-def _other_kind(unknown: str, live: str) -> tuple[str, str | None]:
-    """What an id that is not live is, if it is of another kind than the live ids, to end a sentence with; a remedy."""
+def _other_kind(unknown: str, missing: list[str]) -> str:
+    """What the unknown id is, if no live id that is missing is of that kind."""
     kind = _kind(unknown)
-    if not unknown or kind == _kind(live):
-        return "", None
-    return f" ({unknown} is {kind}, the live ids are {_kind(live)})", DECODE_HINT if kind == "bytes" else None
+    return "" if not unknown or kind in map(_kind, missing) else kind
 
 
 def _kind(name: str) -> str:

@@ -180,7 +180,7 @@ def check(
         raise fault
     assert answer is not None
     for problem in answer.warnings:
-        _log.warning("%s: %s (the platform would not accept this)", problem.code, problem.message)
+        _log.warning("%s: %s The platform would not accept this. %s", problem.code, problem.message, problem.hint)
     for notice in answer.notices:
         _log.warning(notice)
     for remark in answer.remarks:

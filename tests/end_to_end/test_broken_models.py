@@ -149,7 +149,8 @@ class BrokenModels(unittest.TestCase):
         warnings = {warning["code"]: warning for warning in run.report["predictions"]["warnings"]}
         self.assertIn(expected.code.label, warnings)
         self.assertRegex(warnings[expected.code.label]["message"], expected.says)
-        self.assertIn(warnings[expected.code.label]["message"], run.stderr)
+        for said in ("message", "hint"):
+            self.assertIn(warnings[expected.code.label][said], run.stderr)
 
     def check_delivered(self, result: Result, expected: Delivered) -> None:
         run = result.run

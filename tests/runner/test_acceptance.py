@@ -60,13 +60,13 @@ class CheckAcceptanceTest(unittest.TestCase):
     def test_check_acceptance_of_an_index_of_numbers_shows_how_it_begins(self) -> None:
         message = (
             f"6 of 6 live ids have no prediction, first {IDS[0]}; the index of the predictions begins with 0 "
-            "(0 is an integer, the live ids are text)."
+            "(it is an integer, the live ids are text)."
         )
         header = 'The CSV begins with ",prediction" (2 columns), not "id,prediction".'
         self.check(frame().reset_index(drop=True), (Code.MISSING_IDS, message), (Code.WRONG_COLUMNS, header))
 
     def test_check_acceptance_of_ids_of_another_kind_says_of_which(self) -> None:
-        said = "6 of 6 live ids have no prediction, first {}; the index of the predictions begins with {} ({} is {})."
+        said = "6 of 6 live ids have no prediction, first {}; the index of the predictions begins with {} (it is {})."
         texts, numbers = pd.Index(IDS), pd.RangeIndex(1, 7, name="id")
         for live, ids, first, kinds in (
             (texts, np.array(IDS, "S"), f"b'{IDS[0]}'", "bytes, the live ids are text"),
@@ -76,8 +76,14 @@ class CheckAcceptanceTest(unittest.TestCase):
         ):
             with self.subTest(ids=ids):
                 returned = frame(index=pd.Index(ids, name="id"))
-                message = said.format(live[0], first, first, kinds)
+                message = said.format(live[0], first, kinds)
                 self.assertEqual([found.message for found in accepted(returned, live)], [message])
+
+    def test_check_acceptance_of_ids_of_the_same_kind_says_no_kind(self) -> None:
+        hexadecimal = pd.Index(["0a12", "0013"], name="id")
+        for live, ids in ((hexadecimal, ["0042", "0a99"]), (IDS, [np.nan, *IDS[1:]])):
+            returned = frame(VALUES[: len(ids)], index=pd.Index(ids, name="id"))
+            self.assertRegex(accepted(returned, live)[0].message, r"begins with \w+\.$")
 
     def test_check_acceptance_of_ids_that_are_bytes_says_how_to_decode_them(self) -> None:
         returned = frame(index=pd.Index(np.array(IDS, "S"), name="id"))
