@@ -26,13 +26,15 @@ def linked(code: Code) -> str:
 
 def examples() -> str:
     """Under a heading for each code, what a run says that ends with it."""
-    blocks = (
-        f"### {code.label}\n\n```\n{code.blame.status}: {code.label}\n"
-        f"  {example['message']}\n  Hint: {example['hint']}\n```\n"
-        for code in Code
-        if (example := fault_examples.stored().get(code.label))
-    )
-    return "\n".join(blocks)
+    found = ((code, fault_examples.stored().get(code.label)) for code in Code)
+    return "\n".join(f"### {code.label}\n\n```\n{said(code, example)}\n```\n" for code, example in found if example)
+
+
+def said(code: Code, example: dict[str, str]) -> str:
+    """The last lines of the run, but for the command; a wrong command line has one line alone."""
+    if code is Code.USAGE:
+        return f"predict.py: error: {example['message']} (see --help)"
+    return f"{code.blame.status}: {code.label}\n  {example['message']}\n  Hint: {example['hint']}"
 
 
 def with_table(text: str) -> str:
