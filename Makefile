@@ -25,7 +25,7 @@ GIT_REF := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/de
 BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help versions demo check test_fast test_unit test_once lint types format bench fuzz delivery bench_images build build_shell test test_predict push_latest \
+.PHONY: help versions demo check test_fast test_unit test_once lint types format fault_examples bench fuzz delivery bench_images build build_shell test test_predict push_latest \
   push_stable push_shell promote engine \
   $(foreach verb,build test push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
@@ -78,6 +78,10 @@ lint: types ## check code, types, imports, workflows, Dockerfiles and scripts; c
 format: $(VENV)/check.done ## format the code, and write the table of docs/faults.md
 	$(CHECK)/ruff check --fix .
 	$(CHECK)/ruff format .
+	$(CHECK)/python -m tests.fault_table
+
+fault_examples: $(VENV)/check.done ## run what fails with each code, and write what it says into docs/faults.md
+	$(CHECK)/python -m tests.fault_examples
 	$(CHECK)/python -m tests.fault_table
 
 bench: $(VENV)/predict.done ## what predict.py, its confinement and a look into a large pickle cost

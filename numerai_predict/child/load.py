@@ -41,7 +41,7 @@ def read_data(file: BinaryIO, name: str) -> "pd.DataFrame":
     try:
         data = pd.read_parquet(file)
     except Exception as error:
-        raise Fault(Code.UNREADABLE_DATASET, f"{name} cannot be read as parquet: {error}.") from error
+        raise Fault(Code.UNREADABLE_DATASET, f"{name} cannot be read as parquet: {str(error).rstrip('.')}.") from error
     if data.empty:
         raise Fault(Code.UNREADABLE_DATASET, f"{name} has no rows.")
     return data

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from numerai_predict.faults import Code
 from numerai_predict.visible import visible
+from tests import fault_examples
 from tests.harness import ROOT, TESTS, PredictTestCase, Run, by_value, command_lines, load_source
 from tests.listeners import listening
 from tests.outcomes import (
@@ -143,6 +144,12 @@ class BrokenModels(unittest.TestCase):
         self.assertTrue(words, run.stderr)
         self.assertRegex(after, r"\A  Reproduce it with: docker run -i --rm .* --debug --model \S+[^\n]*\n\Z")
 
+    def check_example(self, name: str, run: Run) -> None:
+        """What docs/faults.md shows of the model, if it does, is what the run says."""
+        if example := fault_examples.expected_of(name):
+            said = fault_examples.masked(fault_examples.said_of(run))
+            self.assertEqual(fault_examples.masked(example), said, "make fault_examples writes it")
+
     def check_warned(self, result: Result, expected: Warned) -> None:
         run = result.run
         self.assertEqual((0, "success", 1), (run.status, run.report.get("status"), len(result.csvs)), run.stderr)
@@ -243,8 +250,12 @@ class Table(unittest.TestCase):
 Test = Callable[[BrokenModels], None]
 
 
-def fails(name: str, row: Fault) -> Test:
-    return lambda case: case.check_fault(result_of(name), row)
+def fails(name: str, row: Fault, strict: bool = False) -> Test:
+    def test(case: BrokenModels) -> None:
+        case.check_fault(result_of(name, strict), row)
+        case.check_example(name, result_of(name, strict).run)
+
+    return test
 
 
 def warns(name: str, row: Warned) -> Test:
@@ -252,7 +263,7 @@ def warns(name: str, row: Warned) -> Test:
 
 
 def fails_if_strict(name: str, row: Warned) -> Test:
-    return lambda case: case.check_fault(result_of(name, strict=True), Fault(row.code, row.says))
+    return fails(name, Fault(row.code, row.says), strict=True)
 
 
 def delivers(name: str, row: Delivered) -> Test:

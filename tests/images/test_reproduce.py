@@ -161,7 +161,7 @@ def masked(fault: tuple[str, ...], folder: Path) -> tuple[str, ...]:
     written out.
     """
     text = "\n".join(fault).replace("/model.pkl", "model.pkl").replace(str(folder), "")
-    return tuple(re.sub(r"live_predictions-\w+|[\d.,]+", "#", text).split("\n"))
+    return tuple(re.sub(r"live_predictions-\w+|[\d.,]+( try| tries)?", "#", text).split("\n"))
 
 
 def load_tests(loader: unittest.TestLoader, _tests: unittest.TestSuite, _pattern: str | None) -> unittest.TestSuite:

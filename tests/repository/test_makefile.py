@@ -12,6 +12,7 @@ TARGETS = {
     *("help", "versions", "lint", "types", "format", "check", "demo", "bench", "bench_images", "build", "build_shell"),
     *(
         "delivery",
+        "fault_examples",
         "fuzz",
         "test",
         "test_fast",
