@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 from numerai_predict.inspection.arity import count_arguments, optional_second_argument
 from numerai_predict.inspection.file_type import PickleFacts, look, sha256
 from numerai_predict.inspection.findings import THIS_PYTHON, Difference, Findings, Module
-from numerai_predict.inspection.preflight import before_loading, doubts, expected, named_in_main, other_pythons
+from numerai_predict.inspection.preflight import (
+    before_loading,
+    doubts,
+    expected,
+    named_in_main,
+    named_in_nested_pickle,
+    other_pythons,
+)
 
 if TYPE_CHECKING:
     from numerai_predict.inspection.inspect import inspect_pickle, open_pickle
@@ -23,6 +30,7 @@ __all__ = [
     "inspect_pickle",
     "look",
     "named_in_main",
+    "named_in_nested_pickle",
     "open_pickle",
     "optional_second_argument",
     "other_pythons",
