@@ -46,8 +46,9 @@ class Findings:
     the rest is what came before.
 
     `main_names` are the names of the writer's script that loading needs, `late_names` those that it needs when code of
-    the pickle has run that may have made them, `nested_names` those that pickles inside the pickle need; `main_types`
-    are which of all of them annotate something.
+    the pickle has run that may have made them, and `nested_names` those that pickles inside the pickle need.
+    `own_names` ("module:name") are needed of modules that are not here, and whose functions the pickle carries.
+    `types` are which of all these names annotate something.
     """
 
     file_name: str
@@ -63,9 +64,10 @@ class Findings:
     modules: list[Module]
     differences: list[Difference]
     main_names: list[str]
-    main_types: list[str]
     late_names: list[str]
     nested_names: list[str]
+    own_names: list[str]
+    types: list[str]
     other: str
     complete: bool
     error_kind: str

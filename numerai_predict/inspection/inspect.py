@@ -78,7 +78,8 @@ def inspect_pickle(file: BinaryIO, name: str) -> Findings:
         modules=_modules(traces, written),
         differences=_differences(traces),
         main_names=_main_names(traces.globals - traces.late),
-        main_types=_listed(traces.types),
+        own_names=_own_names(traces),
+        types=_listed({name for module, name in traces.types if module in traces.carried}),
         late_names=_main_names(traces.late),
         nested_names=_listed(traces.nested_names),
         other=_other(traces),
@@ -90,6 +91,12 @@ def inspect_pickle(file: BinaryIO, name: str) -> Findings:
 
 def _main_names(globals_: set[tuple[str, str]]) -> list[str]:
     return _listed({name for module, name in globals_ if module == "__main__"})
+
+
+def _own_names(traces: Traces) -> list[str]:
+    """What it only names of modules that are not here and that it carries otherwise."""
+    named = {(module, name) for module, name in traces.globals - traces.late if module in traces.carried}
+    return _listed({f"{module}:{name}" for module, name in named if installed.missing_part(module)})
 
 
 def _listed(names: set[str]) -> list[str]:

@@ -64,12 +64,7 @@ def named_in_main(names: list[str], findings: Findings | None = None) -> Fault:
     if findings is None or not writer.startswith("cloudpickle"):
         hint = f"Write it with cloudpickle instead of {writer}: cloudpickle.dump(predict, file)."
         return Fault(Code.MISSING_ATTRIBUTE, f"{said}.", hint)
-    methods = [name for name in names if "." in name]
-    types = [name for name in names if name in findings.main_types]
-    others = [name for name in names if name not in (*methods, *types)]
-    kinds = [*([_CACHED] if methods or others else []), *([_TYPES] if types or others else [])]
-    message = f"{said}: cloudpickle stores by name only {', and '.join(kinds)}."
-    return Fault(Code.MISSING_ATTRIBUTE, message, " ".join(_instead_of(methods, types, others)))
+    return Fault(Code.MISSING_ATTRIBUTE, f"{said}: {_why_by_name(names, findings)}.", _instead(names, findings))
 
 
 def named_in_nested_pickle(names: list[str], where: str = "") -> Fault:
@@ -100,7 +95,9 @@ def _certain(findings: Findings) -> Iterator[Fault]:
         yield another_python(findings.python)
     if findings.main_names:
         yield named_in_main(findings.main_names, findings)
-    if missing := _missing(findings, "reference"):
+    if findings.own_names:
+        yield _named_in_own_modules(findings)
+    elif missing := _missing(findings, "reference"):
         yield Fault(Code.MISSING_MODULE, f"The pickle needs {_not_here(missing)}.", _remedy(missing))
     for difference in findings.differences:
         if difference.breaks:
@@ -155,17 +152,45 @@ def _only_names(names: list[str]) -> str:
     )
 
 
-def _instead_of(methods: list[str], types: list[str], others: list[str]) -> Iterator[str]:
-    """What to write in place of what cloudpickle stores by name; what the `others` are cannot be seen."""
+def _named_in_own_modules(findings: Findings) -> Fault:
+    """The fault of a pickle that carries modules of its writer's, but for these names."""
+    modules = sorted({own.partition(":")[0] for own in findings.own_names})
+    names = [own.partition(":")[2] for own in findings.own_names]
+    message = (
+        f"The pickle only names {_quoted(names)} of {_quoted(modules)}, which {'is' if len(modules) == 1 else 'are'} "
+        f"not installed here, and contains other parts of it: {_why_by_name(names, findings)}."
+    )
+    return Fault(Code.MISSING_MODULE, message, _instead(names, findings))
+
+
+def _by_kind(names: list[str], findings: Findings) -> tuple[list[str], list[str], list[str]]:
+    """Which of the names are methods, types, and what cannot be seen."""
+    methods = [name for name in names if "." in name]
+    types = [name for name in names if name in findings.types]
+    return methods, types, [name for name in names if name not in (*methods, *types)]
+
+
+def _why_by_name(names: list[str], findings: Findings) -> str:
+    methods, types, others = _by_kind(names, findings)
+    kinds = [*([_CACHED] if methods or others else []), *([_TYPES] if types or others else [])]
+    return f"cloudpickle stores by name only {', and '.join(kinds)}"
+
+
+def _instead(names: list[str], findings: Findings) -> str:
+    """What to write in place of what cloudpickle stores by name."""
+    methods, types, others = _by_kind(names, findings)
+    remedies = []
     if methods:
-        yield f"Leave the cache off {_quoted(methods)}, or keep its results in a dict of the object."
+        remedies.append(f"Leave the cache off {_quoted(methods)}, or keep its results in a dict of the object.")
     if types:
-        yield f"Annotate with the type itself in place of {_quoted(types)}, or not at all, and leave out calls of it."
+        calls = "or not at all, and leave out calls of it"
+        remedies.append(f"Annotate with the type itself in place of {_quoted(types)}, {calls}.")
     if others:
-        yield (
+        remedies.append(
             f"Of {_quoted(others)}: leave the cache off a function, or define it inside predict; "
             "in place of a typing.NewType use the type itself."
         )
+    return " ".join(remedies)
 
 
 def _quoted(names: list[str]) -> str:

@@ -57,15 +57,16 @@ class Traces:
     read to its end, `error` says why (None: it takes too long), and all of it is what came before.
 
     `late` are the globals and modules (without a name) that were first asked for when code had run that may have made
-    them, `types` the names of `__main__` that annotate something, and `nested_names` those that pickles inside the
-    pickle ask for.
+    them, `types` those that annotate something, `carried` the modules of functions and classes that the pickle holds by
+    value, and `nested_names` the names of `__main__` that pickles inside the pickle ask for.
     """
 
     protocol: int | None = None
     globals: set[tuple[str, str]] = field(default_factory=set)
     subimports: set[str] = field(default_factory=set)
     late: set[tuple[str, str]] = field(default_factory=set)
-    types: set[str] = field(default_factory=set)
+    types: set[tuple[str, str]] = field(default_factory=set)
+    carried: set[str] = field(default_factory=set)
     nested_names: set[str] = field(default_factory=set)
     codes: list[CodeArguments] = field(default_factory=list)
     marks: set[Mark] = field(default_factory=set)
@@ -391,9 +392,9 @@ class _Unpickler(pickle.Unpickler):
         self._traces.nested_names |= names | traces.nested_names
 
     def _note_types(self, value: object, depth: int = 0) -> None:
-        """Note the names of `__main__` that annotate something, also as part of what is like `list[Name]`."""
-        if isinstance(value, Standin) and value.module == "__main__":
-            self._traces.types.add(value.name)
+        """Note the globals that annotate something, also as part of what is like `list[Name]`."""
+        if isinstance(value, Standin) and value.of is None:
+            self._traces.types.add((value.module, value.name))
         elif depth < MAX_DEPTH and type(value) is tuple:
             for part in value[:MAX_ITEMS]:
                 self._note_types(part, depth + 1)
@@ -451,6 +452,9 @@ class _Unpickler(pickle.Unpickler):
                     own.update(rest[0])
                 if isinstance(annotations := own.get("__annotations__"), dict):
                     self._note_types(tuple(annotations.values()))
+                # functools.wraps gives a function of one module the name of another.
+                if isinstance(module := own.get("__module__"), str) and "__wrapped__" not in own:
+                    self._traces.carried.add(module[:MAX_NAME])
                 return whole
         return None
 

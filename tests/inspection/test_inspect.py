@@ -1,6 +1,7 @@
 """inspect.py: what the pickle of a model contains, found without loading it."""
 
 import bz2
+import functools
 import gzip
 import importlib
 import io
@@ -9,6 +10,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import types
 import unittest
 import zipfile
 from typing import Any
@@ -100,7 +102,26 @@ class ModelTest(unittest.TestCase):
             """)
         )
         self.assertEqual(["More", "Score", "Scores", "Weight", "weight"], findings.main_names)
-        self.assertEqual(["More", "Score", "Scores"], findings.main_types)
+        self.assertEqual(["More", "Score", "Scores"], findings.types)
+
+    def test_names_of_modules_that_are_carried_otherwise_are_listed(self) -> None:
+        source = """
+            import functools
+            @functools.cache
+            def weight():
+                return 1.0
+            def carried():
+                return weight()
+        """
+        module = types.ModuleType("no_such_utils")
+        exec(textwrap.dedent(source), vars(module))
+        with mock.patch.dict(sys.modules, no_such_utils=module):
+            referred = bytes(cloudpickle.dumps(functools.wraps(module.carried)(lambda: module.carried())))
+            cloudpickle.register_pickle_by_value(module)
+            self.addCleanup(cloudpickle.unregister_pickle_by_value, module)
+            carried = bytes(cloudpickle.dumps(module.carried))
+        self.assertEqual(["no_such_utils:weight"], inspect_bytes(carried).own_names)
+        self.assertEqual([], inspect_bytes(referred).own_names)
 
     def test_what_code_of_the_pickle_may_have_made_is_late(self) -> None:
         code = b"cbuiltins\nexec\n(X\x01\0\0\0atR"

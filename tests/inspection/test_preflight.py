@@ -165,12 +165,20 @@ class BeforeLoadingTest(unittest.TestCase):
             (["Scores", "a", "b"], [cached, types], ["in place of 'Scores'", "Of 'a', 'b': leave the cache off"]),
         ):
             with self.subTest(names=names):
-                findings = replace(GOOD, main_names=names, main_types=["Scores"])
+                findings = replace(GOOD, main_names=names, types=["Scores"])
                 fault = self.check(Code.MISSING_ATTRIBUTE, findings, *map(repr, names), "__main__")
                 self.assertEqual([kind for kind in (cached, types) if kind in fault.message], kinds)
                 self.assertNotIn("cloudpickle.dump", fault.hint)
                 for remedy in remedies:
                     self.assertIn(remedy, fault.hint)
+
+    def test_what_is_stored_by_name_of_a_carried_module_is_not_advised_to_be_carried(self) -> None:
+        modules = [missing("my_utils")]
+        findings = replace(GOOD, modules=modules, own_names=["my_utils:Model.weight"])
+        fault = self.check(Code.MISSING_MODULE, findings, "only names 'Model.weight' of 'my_utils'", "stores by name")
+        self.assertIn("Leave the cache off 'Model.weight'", fault.hint)
+        self.assertNotIn("register_pickle_by_value", fault.hint)
+        self.assertEqual([fault.message], [fault.message for fault in expected(findings)])
 
     def test_names_of_a_pickle_inside_the_pickle_are_expected_to_be_missed_but_not_certain(self) -> None:
         findings = replace(GOOD, nested_names=["Net"])
