@@ -264,6 +264,31 @@ FAULTS = {
     "comes_from_another_pandas": Fault(Code.INCOMPATIBLE_LIBRARY, r"pandas 2.*M8\[ns\]"),
     "names_main": Fault(Code.MISSING_ATTRIBUTE, r"'predict' of the script.*__main__", r"cloudpickle\.dump"),
     "names_main_in_protocol_4": Fault(Code.MISSING_ATTRIBUTE, r"'predict' of the script.*__main__"),
+    "calls_a_cached_function": Fault(
+        Code.MISSING_ATTRIBUTE,
+        r"names 'weight' of the script.*does not contain it: cloudpickle stores by name only functions and methods",
+        r"\AOf 'weight': leave the cache off a function.*of a typing\.NewType use the type itself\.\Z",
+    ),
+    "has_a_cached_method": Fault(
+        Code.MISSING_ATTRIBUTE,
+        r"names 'Model\.weight' of .*stores by name only functions and methods with \S+lru_cache or \S+cache\.\Z",
+        r"\ALeave the cache off 'Model\.weight', or keep its results in a dict of the object\.\Z",
+    ),
+    "annotates_with_a_new_type": Fault(
+        Code.MISSING_ATTRIBUTE,
+        r"names 'Position' of .*stores by name only what typing\.NewType, ParamSpec and type statements make\.\Z",
+        r"\AAnnotate with the type itself in place of 'Position'",
+    ),
+    "holds_a_pickle_that_names_main": Fault(
+        Code.MISSING_ATTRIBUTE,
+        r"A pickle inside the pickle, which is read in __setstate__ \(\S+ line \d+\), only names 'Net' of the script",
+        r"net\.module_.*write the inner pickle with cloudpickle",
+    ),
+    "reads_a_pickle_that_names_main": Fault(
+        Code.MISSING_ATTRIBUTE,
+        r"A pickle inside the pickle, which is read in predict \(\S+ line \d+\), only names 'Net' of the script",
+        r"write the inner pickle with cloudpickle",
+    ),
     "names_predict": Fault(Code.MISSING_MODULE, r"'predict'", r"register_pickle_by_value"),
     "names_utils": Fault(Code.MISSING_MODULE, r"'utils'", r"register_pickle_by_value"),
     "names_an_own_module_with_an_underscore": Fault(
@@ -280,7 +305,9 @@ FAULTS = {
     "names_missing_scikit_learn_module": Fault(Code.INCOMPATIBLE_LIBRARY, r"(sklearn|scikit-learn) 1\..*_gb_losses"),
     "names_missing_scikit_learn_class": Fault(Code.INCOMPATIBLE_LIBRARY, r"(sklearn|scikit-learn) 1\..*NoSuchForest"),
     "names_missing_cloudpickle_function": Fault(Code.INCOMPATIBLE_LIBRARY, r"cloudpickle 3"),
-    "names_missing_attribute": Fault(Code.MISSING_ATTRIBUTE, r"'no_such_function' of module 'json'"),
+    "names_missing_attribute": Fault(
+        Code.MISSING_ATTRIBUTE, r"'no_such_function' of module 'json'", r"again with Python"
+    ),
     # Files that are no pickles
     "empty_file": Fault(Code.EMPTY_FILE, r"model\.pkl is empty"),
     "truncated_pickle": Fault(Code.TRUNCATED_PICKLE, r"ends early, after \d\d,\d{3} bytes"),
@@ -364,6 +391,9 @@ DELIVERED = {
     "turns_warnings_into_errors": Delivered(),
     "turns_numpy_errors_on": Delivered(),
     "changes_pandas_options": Delivered(),
+    "brings_its_own_module": Delivered(r"WARNING Loading it needs .* only its own code can bring: 'notebook_helpers'"),
+    "brings_what_it_names_of_main": Delivered(r"WARNING Loading it needs 'weight' of the script that wrote it"),
+    "holds_a_pickle_that_it_never_reads": Delivered(r"WARNING This was expected and did not happen: .* names 'Net'"),
     "was_fitted_by_an_older_scikit_learn": Delivered(r"InconsistentVersionWarning.*1\.2\.2"),
 }
 
@@ -557,6 +587,15 @@ PLATFORM: dict[str, Fault | Delivered] = {
     ),
     "asks_polars_for_a_missing_column": Fault(Code.MISSING_COLUMNS, r"ColumnNotFoundError: .?feature_a", r"--dataset"),
     "is_a_torch_module": Delivered(),
+    "comes_with_a_skorch_net": Fault(
+        Code.MISSING_ATTRIBUTE,
+        r"A pickle inside the pickle, which is read in __setstate__ \(\S+ line \d+\), only names 'Net' of the script",
+        r"of a skorch net: net\.module_",
+    ),
+    "comes_with_the_module_of_a_skorch_net": Delivered(),
+    "holds_a_pickle_of_torch": Fault(
+        Code.MISSING_ATTRIBUTE, r"A pickle inside the pickle, which is read in __setstate__ .* only names 'Net'"
+    ),
     "imports_keras_of_tensorflow": Delivered(r"\A(?![\s\S]*not installed)[\s\S]*Saved the predictions"),
     # How the process is
     "compiles_with_numba": Delivered(

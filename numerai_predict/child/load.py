@@ -26,12 +26,19 @@ def load_model(file: BinaryIO, name: str) -> Any:
         try:
             return pickle.load(stream)
         except (AttributeError, ImportError, TypeError, UnicodeDecodeError) as error:
-            old_pandas = isinstance(error, UnicodeDecodeError) or "pandas" in str(error) or "__new__" in str(error)
-            if not old_pandas:
+            if not _may_be_of_old_pandas(error):
                 raise
     file.seek(0)
     with open_pickle(file, name) as stream:
         return pd.read_pickle(stream, compression=None)
+
+
+def _may_be_of_old_pandas(error: Exception) -> bool:
+    said = str(error)
+    if isinstance(error, ImportError):
+        return (error.name or "").partition(".")[0] == "pandas"
+    is_of_script = "'__main__'" in said  # Where a name like pandas_mean is the user's own.
+    return isinstance(error, UnicodeDecodeError) or (not is_of_script and ("pandas" in said or "__new__" in said))
 
 
 def read_data(file: BinaryIO, name: str) -> "pd.DataFrame":

@@ -16,7 +16,7 @@ from numerai_predict.cli.signals import ending_on_signals
 from numerai_predict.faults import Blame, Code, Fault, Interrupted
 from numerai_predict.redaction import DiscreetFormatter, hide_queries
 from numerai_predict.report import RunReport, describe_inspection, explain, reproduce_command, summarize
-from numerai_predict.runner import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model
+from numerai_predict.runner import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model, warn_of_doubts
 from numerai_predict.sandbox import hide
 
 # For who reads what we say, when all else is done; Docker kills after ten.
@@ -30,7 +30,7 @@ def session(args: argparse.Namespace) -> Iterator[RunContext]:
         yield RunContext(
             stdout=binary(sys.stdout),
             stderr=binary(sys.stderr),
-            on_findings=show_inspection if args.debug and not args.inspect else _show_nothing,
+            on_findings=_show_nothing if args.inspect else show_inspection if args.debug else warn_of_doubts,
             exposed=hide(arguments.secrets_in(sys.argv[1:])),
             written_later=(args.report,) if args.report else (),
         )

@@ -4,7 +4,13 @@ import sys
 
 from numerai_predict.diagnosis.raised import Raised
 from numerai_predict.faults import Code, Fault
-from numerai_predict.inspection import THIS_PYTHON, for_another_version, named_in_main, other_pythons
+from numerai_predict.inspection import (
+    THIS_PYTHON,
+    for_another_version,
+    named_in_main,
+    named_in_nested_pickle,
+    other_pythons,
+)
 
 
 def python_version(raised: Raised) -> Fault | None:
@@ -45,7 +51,9 @@ _NO_SUCH_NAME = (
 
 
 def missing_attribute(raised: Raised) -> Fault | None:
-    """The fault of a pickle that names what its module does not have."""
+    """The fault of a pickle, or of one inside it, that names what its module does not have."""
+    if nested := _in_nested_pickle(raised):
+        return nested
     if not raised.is_loading:
         return None
     if "ImportError" in raised.kinds and raised.name and "cannot import name" in raised.message:
@@ -55,11 +63,20 @@ def missing_attribute(raised: Raised) -> Fault | None:
         return None
     name, module = found["name"], found["module"]
     if module == "__main__":
-        return named_in_main([name])
+        return named_in_main([name], raised.facts.findings)
     top = module.partition(".")[0]
     if top not in sys.stdlib_module_names:
         return incompatible(raised, top)
-    return Fault(Code.MISSING_ATTRIBUTE, f"The pickle needs {name!r} of module {module!r}, which does not have it.")
+    message = f"The pickle needs {name!r} of module {module!r}, which does not have it in Python {THIS_PYTHON}."
+    return Fault(Code.MISSING_ATTRIBUTE, message, f"Write the pickle again with Python {THIS_PYTHON}.")
+
+
+def _in_nested_pickle(raised: Raised) -> Fault | None:
+    """What only unpicklers say, and of `__main__`, while code of the model or of a library reads a pickle."""
+    found = raised.says(r"\ACan't get attribute '(?P<name>[^']+)' on <module '__main__'")
+    if not found or not raised.where or "AttributeError" not in raised.kinds:
+        return None
+    return named_in_nested_pickle([found["name"]], raised.where)
 
 
 def damaged(raised: Raised) -> Fault | None:

@@ -7,7 +7,14 @@ from numerai_predict.inspection.file_type import PickleFacts, look, sha256
 from numerai_predict.inspection.findings import THIS_PYTHON, Difference, Findings, Module
 from numerai_predict.inspection.installed import is_here, is_namespace, is_package_of_its_own
 from numerai_predict.inspection.packages import module_of
-from numerai_predict.inspection.preflight import before_loading, doubts, expected, named_in_main, other_pythons
+from numerai_predict.inspection.preflight import (
+    before_loading,
+    doubts,
+    expected,
+    named_in_main,
+    named_in_nested_pickle,
+    other_pythons,
+)
 from numerai_predict.inspection.remedies import for_another_version, for_missing, lacking
 
 if TYPE_CHECKING:
@@ -33,6 +40,7 @@ __all__ = [
     "look",
     "module_of",
     "named_in_main",
+    "named_in_nested_pickle",
     "open_pickle",
     "optional_second_argument",
     "other_pythons",

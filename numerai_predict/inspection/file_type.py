@@ -100,10 +100,7 @@ def other_than_pickle(head: bytes, compression: str | None) -> str:
     if compression == "tar" or (compression and head.startswith(COMPRESSED[compression][0])):
         return ""
     if head[:1] == b"\x80":
-        if compression:
-            return f"not compressed, though its name ends in .{compression}"
-        # joblib writes arrays between the opcodes of the pickle, where only joblib can read them.
-        return "a joblib file" if b"NumpyArrayWrapper" in head else ""
+        return f"not compressed, though its name ends in .{compression}" if compression else ""
     for magic, name in MAGIC:
         if head.startswith(magic):
             return name

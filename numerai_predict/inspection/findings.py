@@ -11,7 +11,8 @@ THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 class Module:
     """A module that the model needs, or a package with all that it needs of it. `status` is "present", "missing" or
     "skewed" (another version of the package than it was written with). `needed_by` is how it is needed: "reference"
-    (loading it), "import" (a function that it carries), "guarded import" (one that expects to fail), "possible".
+    (loading it), "late reference" (loading it, when code of the pickle has run that may have made the module), "import"
+    (a function that it carries), "guarded import" (one that expects to fail), "possible".
     """
 
     name: str
@@ -40,9 +41,14 @@ class Difference:
 class Findings:
     """What the pickle of a file contains. `protocol` is None where it does not say (0, 1). `python` are the versions
     that may have written its code (empty: it has none), `writer` is what wrote it ("cloudpickle 3", "pickle", …);
-    `kind` to `is_callable` describe the model itself, as model_signature.Model does; `main_names` are names of the
-    writer's script, and `other` says what it is in place of a pickle. If it could not be read to its end, `error_kind`
-    and `error` say why (empty: it takes too long), and the rest is what came before.
+    `kind` to `is_callable` describe the model itself, as model_signature.Model does; `other` says what it is in place
+    of a pickle. If it could not be read to its end, `error_kind` and `error` say why (empty: it takes too long), and
+    the rest is what came before.
+
+    `main_names` are the names of the writer's script that loading needs, `late_names` those that it needs when code of
+    the pickle has run that may have made them, and `nested_names` those that pickles inside the pickle need.
+    `own_names` ("module:name") are needed of modules that are not here, and whose functions the pickle carries.
+    `types` are which of all these names annotate something.
     """
 
     file_name: str
@@ -58,6 +64,10 @@ class Findings:
     modules: list[Module]
     differences: list[Difference]
     main_names: list[str]
+    late_names: list[str]
+    nested_names: list[str]
+    own_names: list[str]
+    types: list[str]
     other: str
     complete: bool
     error_kind: str

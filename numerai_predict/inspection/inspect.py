@@ -77,12 +77,30 @@ def inspect_pickle(file: BinaryIO, name: str) -> Findings:
         is_callable=model.is_callable if traces.complete else None,
         modules=_modules(traces, written),
         differences=_differences(traces),
-        main_names=sorted(_short(name) for module, name in traces.globals if module == "__main__")[:MAX_LISTED],
+        main_names=_main_names(traces.globals - traces.late),
+        own_names=_own_names(traces),
+        types=_listed({name for module, name in traces.types if module in traces.carried}),
+        late_names=_main_names(traces.late),
+        nested_names=_listed(traces.nested_names),
         other=_other(traces),
         complete=traces.complete,
         error_kind=type(traces.error).__name__ if traces.error else "",
         error=_short(str(traces.error)) if traces.error else "",
     )
+
+
+def _main_names(globals_: set[tuple[str, str]]) -> list[str]:
+    return _listed({name for module, name in globals_ if module == "__main__"})
+
+
+def _own_names(traces: Traces) -> list[str]:
+    """What it only names of modules that are not here and that it carries otherwise."""
+    named = {(module, name) for module, name in traces.globals - traces.late if module in traces.carried}
+    return _listed({f"{module}:{name}" for module, name in named if installed.missing_part(module)})
+
+
+def _listed(names: set[str]) -> list[str]:
+    return sorted(map(_short, names))[:MAX_LISTED]
 
 
 def _first(codes: list[CodeArguments]) -> Iterator[CodeArguments]:
@@ -146,6 +164,8 @@ def _needs(traces: Traces, written: list[Written]) -> Iterator[tuple[str, str]]:
     """How the model needs a module, and its name; the strongest need for one comes first."""
     for name in _references(traces):
         yield "reference", name
+    for name in sorted({module for module, _ in traces.late})[:MAX_NEEDS]:
+        yield "late reference", name
     imports = [needed for code, versions in written for needed in _imports(code, versions)]
     for needed in sorted(imports, key=lambda needed: (needed.guarded, needed.name)):
         for name in _modules_of(needed):
@@ -156,7 +176,9 @@ def _needs(traces: Traces, written: list[Written]) -> Iterator[tuple[str, str]]:
 
 
 def _references(traces: Traces) -> list[str]:
-    return sorted({module for module, _ in traces.globals} | traces.subimports)[:MAX_NEEDS]
+    """The modules that are needed before any code of the pickle could have made them."""
+    asked_for = traces.globals | {(module, "") for module in traces.subimports}
+    return sorted({module for module, _ in asked_for - traces.late})[:MAX_NEEDS]
 
 
 def _imports(code: CodeArguments, versions: frozenset[str]) -> list[Import]:

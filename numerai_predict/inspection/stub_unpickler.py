@@ -5,6 +5,7 @@ looks up is a stand-in that takes any call and any state, and keeps what says so
 """
 
 import _compat_pickle
+import contextlib
 import copyreg
 import io
 import pickle
@@ -12,11 +13,13 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, BinaryIO, TypeAlias, cast
 
 from numerai_predict.inspection import fingerprints
 from numerai_predict.inspection.bytecode import CodeArguments
 from numerai_predict.inspection.fingerprints import Mark
+from numerai_predict.inspection.harmless import is_harmless
 
 DEADLINE_S = 10.0
 BUFFER_BYTES = 1 << 17
@@ -36,6 +39,17 @@ OF_A_CALL = {"__wrapped__", "__signature__", "forward"}
 # cloudpickle itself, and the copies of it that joblib, ray and others carry.
 CLOUDPICKLE = re.compile(r"(.*\.)?cloudpickle(\.cloudpickle(_fast)?)?")
 DILL = re.compile(r"dill(\._dill)?")
+# Bytes in a pickle that begin as pickles do are read as well: so many of them, so deep inside each other and inside
+# containers, and so many items of each container.
+MAX_NESTED = 1_000
+MAX_NESTING = 2
+MAX_DEPTH = 4
+MAX_ITEMS = 100
+_MAY_HOLD_PICKLES = frozenset({bytes, bytearray, dict, list, tuple})
+PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+# What torch.save writes begins so: the fixed part of a zip entry that is not compressed, the length of its name and of
+# what follows it, and the name; then comes the pickle.
+TORCH_ARCHIVE = re.compile(rb"PK\x03\x04.{4}\0\0.{16}(?P<name>..)(?P<extra>..)[^\0]{1,200}/data\.pkl", re.DOTALL)
 
 
 @dataclass
@@ -43,11 +57,19 @@ class Traces:
     """What a pickle asked for: the globals it names, the modules that cloudpickle is to import for it, the code it
     carries, what its objects reveal of the versions of libraries, and a stand-in for what it holds. If it could not be
     read to its end, `error` says why (None: it takes too long), and all of it is what came before.
+
+    `late` are the globals and modules (without a name) that were first asked for when code had run that may have made
+    them, `types` those that annotate something, `carried` the modules of functions and classes that the pickle holds by
+    value, and `nested_names` the names of `__main__` that pickles inside the pickle ask for.
     """
 
     protocol: int | None = None
     globals: set[tuple[str, str]] = field(default_factory=set)
     subimports: set[str] = field(default_factory=set)
+    late: set[tuple[str, str]] = field(default_factory=set)
+    types: set[tuple[str, str]] = field(default_factory=set)
+    carried: set[str] = field(default_factory=set)
+    nested_names: set[str] = field(default_factory=set)
     codes: list[CodeArguments] = field(default_factory=list)
     marks: set[Mark] = field(default_factory=set)
     top: object = None
@@ -168,22 +190,31 @@ class Standin(type):
 
     def __setitem__(cls, key: object, value: object) -> None:
         """As of a dictionary."""
+        cls._run("__setitem__")
 
     def append(cls, value: object) -> None:
         """As of a list."""
 
     def extend(cls, values: object) -> None:
         """As of a list."""
+        cls._run("extend")
+        cls._run("append")  # Of what has no other method, which we have.
 
     def add(cls, value: object) -> None:
         """As of a set."""
+        cls._run("add")
+
+    def _run(cls, method: str) -> None:
+        if cls.unpickler:
+            cls.unpickler.used(cls, method)
 
 
 class _Root:
     """Gives stand-ins the constructor that the unpickler calls instead of the class."""
 
     def __new__(cls, *args: object, **options: object) -> Any:
-        return Standin.__call__(cast(Standin, cls), *args)
+        standin = cast(Standin, cls)
+        return standin.unpickler.made(standin, args) if standin.unpickler else standin
 
 
 def _stand_in(
@@ -205,13 +236,18 @@ UNKNOWN = _stand_in(None, "unknown", "object")
 UNKNOWN.of = UNKNOWN
 
 
+@dataclass(eq=False)
 class _Carried:
     """Takes no state, as a pickle could set our own fields with it."""
+
+    unpickler: "_Unpickler | None" = field(default=None, kw_only=True, repr=False)
 
     def __setstate__(self, state: object) -> None:
         """Nothing comes of it."""
 
     def __call__(self, *args: object, **options: object) -> Standin:
+        if self.unpickler:
+            self.unpickler.has_run_code = True
         return UNKNOWN
 
 
@@ -259,7 +295,7 @@ class Partial(_Carried):
 class _Unpickler(pickle.Unpickler):
     """Looks nothing up: answers every global with a stand-in, and notes what becomes of it."""
 
-    def __init__(self, source: _Source, traces: Traces, ends_at: float) -> None:
+    def __init__(self, source: _Source, traces: Traces, ends_at: float, nesting: int = 0) -> None:
         super().__init__(source, encoding="latin1")
         head = source.peek(2)
         if head[:1] == b"\x80" and len(head) > 1:
@@ -269,6 +305,10 @@ class _Unpickler(pickle.Unpickler):
         self._ends_at = ends_at
         self._standins: dict[tuple[str, str], Standin] = {}
         self._made = 0
+        self._nesting = nesting
+        self._nested = 0
+        # Whether code has run of which nobody knows what it does: that of the pickle itself, or what it calls by name.
+        self.has_run_code = False
 
     def find_class(self, module: str, name: str) -> Any:
         if len(module) + len(name) > MAX_NAME:
@@ -279,12 +319,32 @@ class _Unpickler(pickle.Unpickler):
         if standin is None:
             standin = self._standins[module, name] = self._stand_in(module, name)
             self._traces.globals.add((module, name))
+            if self.has_run_code:
+                self._traces.late.add((module, name))
             self._note(fingerprints.of_global(module, name))
         return standin
 
     def called(self, standin: Standin, args: tuple[object, ...]) -> object:
         """What a call of the stand-in returns, as far as the rest of the pickle needs it."""
+        is_known = standin.of is None and not _is_carried(standin) and is_harmless(standin.module, standin.name)
+        self.has_run_code = self.has_run_code or not is_known
+        return self._result(standin, args)
+
+    def made(self, standin: Standin, args: tuple[object, ...]) -> object:
+        """The instance that the stand-in's constructor returns."""
+        self.used(standin, "__new__")
+        return self._result(standin, args)
+
+    def used(self, standin: Standin, method: str) -> None:
+        """Note that loading calls this method, which a class that the pickle carries may have defined."""
+        made_of = standin.of or standin
+        if _is_carried(made_of) and _defines(made_of, method):
+            self.has_run_code = True
+
+    def _result(self, standin: Standin, args: tuple[object, ...]) -> object:
         _check_time(self._ends_at)
+        if args:
+            self._look_for_pickles(args)
         handle = _handler(standin.module, standin.name) if standin.of is None else None
         if handle is not None:
             result = handle(self, args)
@@ -299,6 +359,9 @@ class _Unpickler(pickle.Unpickler):
         _check_time(self._ends_at)
         if standin.of is not None:
             standin.contents = {name: state[name] for name in OF_A_CALL & state.keys()} if type(state) is dict else {}
+        if type(state) in _MAY_HOLD_PICKLES:
+            self._look_for_pickles(state)
+        self.used(standin, "__setstate__")
         is_known = standin.module.partition(".")[0] in fingerprints.LIBRARIES
         if is_known or (type(state) is dict and "_sklearn_version" in state):
             self._note(fingerprints.of_state(standin.module, standin.name, state))
@@ -308,6 +371,38 @@ class _Unpickler(pickle.Unpickler):
         if self._made > MAX_STANDINS:
             raise _EnoughError
         return _stand_in(self, module, name, bases=bases)
+
+    def _look_for_pickles(self, value: object, depth: int = 0) -> None:
+        if type(value) in (bytes, bytearray):
+            self._look_into(cast(bytes, value))
+        elif depth < MAX_DEPTH:
+            values = value.values() if isinstance(value, dict) else cast(list[object], value)
+            for item in islice(values, MAX_ITEMS):
+                if type(item) in _MAY_HOLD_PICKLES:
+                    self._look_for_pickles(item, depth + 1)
+
+    def _look_into(self, data: bytes) -> None:
+        """Note what the pickle in these bytes, if they are one, names of `__main__`."""
+        start = _start_of_pickle(data)
+        if start is None or self._nested == MAX_NESTED or self._nesting == MAX_NESTING:
+            return
+        self._nested += 1
+        read = data if len(data) < LARGE_BLOCK_BYTES else data[:END_BYTES]
+        source = _Source(io.BytesIO(read[start:]), self._ends_at)
+        traces = Traces()
+        with contextlib.suppress(Exception):  # What it names comes before what is cut off, or of another format.
+            unpickler = _NestedUnpickler(source, traces, self._ends_at, self._nesting + 1)
+            unpickler._look_for_pickles([unpickler.load()])
+        names = {name for module, name in traces.globals if module == "__main__"}
+        self._traces.nested_names |= names | traces.nested_names
+
+    def _note_types(self, value: object, depth: int = 0) -> None:
+        """Note the globals that annotate something, also as part of what is like `list[Name]`."""
+        if isinstance(value, Standin) and value.of is None:
+            self._traces.types.add((value.module, value.name))
+        elif depth < MAX_DEPTH and type(value) is tuple:
+            for part in value[:MAX_ITEMS]:
+                self._note_types(part, depth + 1)
 
     def _note(self, marks: Any) -> None:
         for mark in marks:
@@ -333,24 +428,25 @@ class _Unpickler(pickle.Unpickler):
         if len(self._traces.codes) >= MAX_CODES:
             raise _EnoughError
         self._traces.codes.append(code)
-        return CodeObject(code)
+        return CodeObject(code, unpickler=self)
 
     def function(self, args: tuple[object, ...]) -> object:
         if not args or not isinstance(args[0], CodeObject):
             return None
-        return Function(args[0].code, {"__defaults__": args[3] if len(args) > 3 else None})
+        return Function(args[0].code, {"__defaults__": args[3] if len(args) > 3 else None}, unpickler=self)
 
     def method(self, args: tuple[object, ...]) -> object:
-        return Method(args[0]) if len(args) == 2 else None
+        return Method(args[0], unpickler=self) if len(args) == 2 else None
 
     def partial(self, args: tuple[object, ...]) -> object:
-        return Partial(args[0], len(args) - 1) if args else None
+        return Partial(args[0], len(args) - 1, unpickler=self) if args else None
 
     def skeleton_class(self, args: tuple[object, ...]) -> object:
         match args:
-            case (kind, str(name), tuple(bases), *_):
+            case (constructor, str(name), tuple(bases), *_):
+                self.has_run_code = self.has_run_code or _is_carried(constructor)
                 made = self._stand_in("", name, bases)
-                made.contents["__class__"] = kind
+                made.contents["__class__"] = constructor
                 return made
         return None
 
@@ -361,6 +457,11 @@ class _Unpickler(pickle.Unpickler):
                 own.update(state)
                 if rest and isinstance(rest[0], dict):
                     own.update(rest[0])
+                if isinstance(annotations := own.get("__annotations__"), dict):
+                    self._note_types(tuple(annotations.values()))
+                # functools.wraps gives a function of one module the name of another.
+                if isinstance(module := own.get("__module__"), str) and "__wrapped__" not in own:
+                    self._traces.carried.add(module[:MAX_NAME])
                 return whole
         return None
 
@@ -368,6 +469,12 @@ class _Unpickler(pickle.Unpickler):
         match args:
             case (str(name), *_) if len(name) <= MAX_NAME and len(self._traces.subimports) < MAX_STANDINS:
                 self._traces.subimports.add(name)
+                if self.has_run_code:
+                    self._traces.late.add((name, ""))
+
+    def generic_type(self, args: tuple[object, ...]) -> None:
+        """What is like `list[Name]` is an annotation or a base of a class."""
+        self._note_types(args)
 
     def encode(self, args: tuple[object, ...]) -> object:
         """How bytes are written before protocol 3."""
@@ -387,6 +494,32 @@ class _Unpickler(pickle.Unpickler):
     def reconstruct(self, args: tuple[object, ...]) -> object:
         """How objects are made before protocol 2."""
         return args[0].instance if args and isinstance(args[0], Standin) else None
+
+
+class _NestedUnpickler(_Unpickler):
+    """Of a pickle inside the pickle, whose format may keep parts elsewhere."""
+
+    def persistent_load(self, pid: object) -> object:
+        return UNKNOWN
+
+
+def _start_of_pickle(data: bytes) -> int | None:
+    if data.startswith(PICKLE_STARTS):
+        return 0
+    found = TORCH_ARCHIVE.match(data)
+    return found.end() + int.from_bytes(found["extra"], "little") if found else None
+
+
+def _is_carried(value: object) -> bool:
+    return isinstance(value, Standin) and not value.module
+
+
+def _defines(standin: Standin, method: str, depth: int = 0) -> bool:
+    """Whether it is a class that the pickle carries, and has the method itself or from another such class."""
+    if not _is_carried(standin) or depth == MAX_DEPTH:
+        return False
+    bases = [base for base in standin.bases[:MAX_ITEMS] if isinstance(base, Standin)]
+    return method in standin.contents or any(_defines(base, method, depth + 1) for base in bases)
 
 
 _Handler: TypeAlias = Callable[[_Unpickler, tuple[object, ...]], object]
@@ -411,6 +544,8 @@ _STANDARD: dict[tuple[str, str], _Handler] = {
     ("copyreg", "__newobj__"): _Unpickler.reconstruct,
     ("copyreg", "__newobj_ex__"): _Unpickler.reconstruct,
     ("_codecs", "encode"): _Unpickler.encode,
+    ("_operator", "getitem"): _Unpickler.generic_type,
+    ("types", "GenericAlias"): _Unpickler.generic_type,
     ("builtins", "bytes"): _Unpickler.bytes_of,
     ("builtins", "bytearray"): _Unpickler.bytes_of,
     **{("builtins", kind.__name__): _rebuild(kind) for kind in (list, tuple, set, frozenset)},

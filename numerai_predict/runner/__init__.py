@@ -2,7 +2,7 @@
 
 from numerai_predict.runner.inputs import get_data
 from numerai_predict.runner.request import RunRequest
-from numerai_predict.runner.run import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model
+from numerai_predict.runner.run import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model, warn_of_doubts
 
 __all__ = [
     "INSPECT_TIME_LIMIT_S",
@@ -11,4 +11,5 @@ __all__ = [
     "get_data",
     "inspect_model",
     "run_model",
+    "warn_of_doubts",
 ]

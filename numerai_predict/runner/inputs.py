@@ -76,8 +76,6 @@ class ModelInput:
         self.facts = dataclasses.replace(self.facts, findings=findings)
         self.problems = expected(findings)
         self._report.model.inspection = InspectionPart.of(findings, self.problems)
-        for doubt in self._report.model.inspection.warnings:
-            _log.warning(doubt)
         self._on_findings(self._report)
 
 

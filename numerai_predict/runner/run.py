@@ -57,6 +57,12 @@ EXEC_LAUNCHER = ExecLauncher((sys.executable, str(Path(numerai_predict.child.__f
 _log = logging.getLogger(__name__)
 
 
+def warn_of_doubts(report: RunReport) -> None:
+    """Log what may become a problem with a model that was looked into."""
+    for doubt in report.model.inspection.warnings if report.model.inspection else ():
+        _log.warning(doubt)
+
+
 @dataclasses.dataclass(frozen=True)
 class RunContext:
     """How a run is embedded: how the model's process comes to be, where the model's output goes (None: nowhere), who is
@@ -67,7 +73,7 @@ class RunContext:
     launcher: Launcher = EXEC_LAUNCHER
     stdout: BinaryIO | None = None
     stderr: BinaryIO | None = None
-    on_findings: Callable[[RunReport], None] = lambda report: None
+    on_findings: Callable[[RunReport], None] = warn_of_doubts
     exposed: str = ""
     written_later: tuple[Path, ...] = ()
 
@@ -179,6 +185,8 @@ def check(
     if fault := diagnose(outcome, answer, model.facts, request.strict):
         raise fault
     assert answer is not None
+    for expected in model.problems:
+        _log.warning("This was expected and did not happen: %s", expected.message)
     for problem in answer.warnings:
         _log.warning("%s: %s The platform would not accept this. %s", problem.code, problem.message, problem.hint)
     for notice in answer.notices:

@@ -235,6 +235,31 @@ class RaisedTest(unittest.TestCase):
                 fault = self.check(Code.MISSING_ATTRIBUTE, case, "'predict'", "__main__")
                 self.assertIn("cloudpickle.dump", fault.hint)
 
+    def test_raised_by_what_cloudpickle_stores_by_name_does_not_advise_cloudpickle(self) -> None:
+        facts = replace(FACTS, findings=replace(findings.GOOD, late_names=["weight"]))
+        case = raised("loading", "AttributeError", "Can't get attribute 'weight' on <module '__main__'>")
+        fault = self.check(Code.MISSING_ATTRIBUTE, case, "'weight'", "stores by name only", facts=facts)
+        self.assertNotIn("cloudpickle.dump", fault.hint)
+
+    def test_raised_by_a_pickle_that_the_model_reads_names_who_reads_it(self) -> None:
+        for phase in ("loading", "predicting"):
+            for kind, bases in (("AttributeError", ()), ("CannotReadError", ("AttributeError",))):
+                with self.subTest(phase=phase, kind=kind):
+                    message = "Can't get attribute 'Net' on <module '__main__'>"
+                    case = raised(phase, kind, message, *bases, where=WHERE)
+                    fault = self.check(Code.MISSING_ATTRIBUTE, case, f"which is read{WHERE}, only names 'Net'")
+                    self.assertIn("inner pickle with cloudpickle", fault.hint)
+
+    def test_raised_by_the_models_own_code_about_main_is_its_own(self) -> None:
+        for phase, kind, message, code in (
+            ("loading", "AttributeError", "module '__main__' has no attribute 'Net'", Code.LOAD_FAILED),
+            ("predicting", "AttributeError", "module '__main__' has no attribute 'Net'", Code.MODEL_RAISED),
+            ("predicting", "ValueError", "Can't get attribute 'Net' on <module '__main__'>", Code.MODEL_RAISED),
+            ("predicting", "AttributeError", "Can't get attribute 'Net' on <module 'mine'>", Code.MODEL_RAISED),
+        ):
+            with self.subTest(phase=phase, kind=kind, message=message):
+                self.check(code, raised(phase, kind, message, where=WHERE), "'Net'")
+
     def test_raised_by_a_missing_name_of_the_standard_library_is_a_missing_attribute(self) -> None:
         for message in (
             "Can't get attribute 'gone.by' on <module 'functools' from '/x.py'>",

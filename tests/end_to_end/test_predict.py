@@ -476,6 +476,22 @@ class TestRunAfterALook(PredictTestCase):
         run = self.predict(self.pickle(predict))
         self.assertEqual(0, run.status, run.stderr)
         self.assertRegex(run.stderr, r"WARNING .*not installed here: 'no_such_accelerator'")
+        with self.subTest("inspection"):
+            run = self.run_command("--model", self.folder / "model.pkl", "--inspect")
+            self.assertEqual(1, (run.stdout + run.stderr).count("'no_such_accelerator'"), run.stderr)
+        with self.subTest("debug"):
+            run = self.predict(self.folder / "model.pkl", "--debug")
+            self.assertEqual(1, (run.stdout + run.stderr).count("'no_such_accelerator'"), run.stderr)
+
+    def test_module_that_is_expected_to_be_missed_is_no_warning_too(self) -> None:
+        def predict(live_features: pd.DataFrame) -> pd.DataFrame:
+            import no_such_package
+
+            return no_such_package.predict(live_features)
+
+        run = self.run_command("--model", self.pickle(predict), "--inspect")
+        self.assertEqual(1, run.stdout.count("'no_such_package'"), run.stdout)
+        self.assertNotIn("WARNING", run.stderr)
 
 
 class TestOwnFailure(unittest.TestCase):

@@ -30,8 +30,11 @@ for source in map(Path, sources):
     specification.loader.exec_module(module)
     vars(module).update(json.loads(settings))
     cloudpickle.register_pickle_by_value(module)
-    model = getattr(module, "MODEL", None) or module.predict
-    (Path(folder) / f"{source.stem}.pkl").write_bytes(cloudpickle.dumps(model))
+    path = Path(folder) / f"{source.stem}.pkl"
+    if hasattr(module, "write"):
+        module.write(path)
+    else:
+        path.write_bytes(cloudpickle.dumps(getattr(module, "MODEL", None) or module.predict))
 """
 
 

@@ -177,13 +177,10 @@ class CompressionTest(LookTestCase):
                 other = self.look(PICKLE, f"model.{suffix}").other
                 self.assertEqual(other, f"not compressed, though its name ends in .{suffix}")
 
-    def test_look_at_a_joblib_dump_with_arrays_names_joblib(self) -> None:
-        # Its arrays are between the opcodes, where pickle.load cannot read them.
-        path = self.folder / "model.joblib"
-        importlib.import_module("joblib").dump(Model(np.arange(1000.0)), path)
-        self.assertIn("joblib", look(path).other)
-        with path.open("rb") as file, self.assertRaises(pickle.UnpicklingError):
-            pickle.load(file)
+    def test_look_at_a_pickle_that_holds_a_joblib_dump_with_arrays_finds_nothing_else(self) -> None:
+        dump = io.BytesIO()
+        importlib.import_module("joblib").dump(Model(np.arange(1000.0)), dump)
+        self.assertEqual("", self.look(pickle.dumps(dump.getvalue()), "model.pkl").other)
 
     def test_look_at_a_joblib_dump_with_compression_names_it(self) -> None:
         joblib = importlib.import_module("joblib")

@@ -1,6 +1,7 @@
 """inspect.py: what the pickle of a model contains, found without loading it."""
 
 import bz2
+import functools
 import gzip
 import importlib
 import io
@@ -9,6 +10,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import types
 import unittest
 import zipfile
 from typing import Any
@@ -76,6 +78,74 @@ class ModelTest(unittest.TestCase):
     def test_names_of_the_script_are_listed(self) -> None:
         findings = inspect_bytes(b"\x80\x04c__main__\npredict\n.")
         self.assertEqual(["predict"], findings.main_names)
+
+    def test_names_of_the_script_that_annotate_something_are_listed_as_types(self) -> None:
+        findings = inspect_bytes(
+            function_of("""
+                import functools, sys, types, typing
+
+                sys.modules["__main__"] = types.SimpleNamespace(**globals())
+                Score = typing.NewType("Score", float)
+                Scores, More, Weight = (typing.NewType(name, float) for name in ("Scores", "More", "Weight"))
+
+                @functools.cache
+                def weight():
+                    return 1.0
+
+                vars(sys.modules["__main__"]).update(globals())
+
+                class Model:
+                    kept: More
+
+                def predict(live_features: list[Scores]) -> typing.Optional[Score]:
+                    return Model, Weight(weight())
+            """)
+        )
+        self.assertEqual(["More", "Score", "Scores", "Weight", "weight"], findings.main_names)
+        self.assertEqual(["More", "Score", "Scores"], findings.types)
+
+    def test_names_of_modules_that_are_carried_otherwise_are_listed(self) -> None:
+        source = """
+            import functools
+            @functools.cache
+            def weight():
+                return 1.0
+            def carried():
+                return weight()
+        """
+        module = types.ModuleType("no_such_utils")
+        exec(textwrap.dedent(source), vars(module))
+        with mock.patch.dict(sys.modules, no_such_utils=module):
+            referred = bytes(cloudpickle.dumps(functools.wraps(module.carried)(lambda: module.carried())))
+            cloudpickle.register_pickle_by_value(module)
+            self.addCleanup(cloudpickle.unregister_pickle_by_value, module)
+            carried = bytes(cloudpickle.dumps(module.carried))
+        self.assertEqual(["no_such_utils:weight"], inspect_bytes(carried).own_names)
+        self.assertEqual([], inspect_bytes(referred).own_names)
+
+    def test_what_code_of_the_pickle_may_have_made_is_late(self) -> None:
+        code = b"cbuiltins\nexec\n(X\x01\0\0\0atR"
+        findings = inspect_bytes(
+            b"\x80\x04("
+            + b"c__main__\na\ncfirst_one\nf\n"
+            + code
+            + b"c__main__\nb\nclate_one\nf\ncnumpy.no_such\nf\nt."
+        )
+        self.assertEqual((["a"], ["b"]), (findings.main_names, findings.late_names))
+        self.assertEqual(
+            {
+                "first_one": ("missing", "reference"),
+                "late_one": ("missing", "late reference"),
+                "numpy.no_such": ("skewed", "late reference"),
+            },
+            {name: need for name, need in needs(findings).items() if need[0] != "present"},
+        )
+        self.assertEqual([], findings.differences)
+
+    def test_names_of_pickles_inside_the_pickle_are_listed(self) -> None:
+        inner = b"\x80\x04c__main__\nNet\n."
+        findings = inspect_bytes(b"\x80\x04cjson\nloads\n" + pickle.dumps((inner,))[2:-1] + b"R.")
+        self.assertEqual(([], ["Net"]), (findings.main_names, findings.nested_names))
 
     def test_huge_names_are_cut(self) -> None:
         name = "n" * 1_000_000

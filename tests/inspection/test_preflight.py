@@ -4,7 +4,8 @@ import io
 import pickle
 import unittest
 from dataclasses import replace
-from typing import Any
+from itertools import product
+from typing import Any, Literal
 from unittest import mock
 
 import cloudpickle
@@ -146,10 +147,52 @@ class BeforeLoadingTest(unittest.TestCase):
                 self.assertIn(f"{kind}: {error}", fault.message)
 
     def test_pickle_of_the_writers_script_names_all_that_it_lacks(self) -> None:
-        fault = self.check(
-            Code.MISSING_ATTRIBUTE, replace(GOOD, main_names=["Model", "predict"]), "'Model', 'predict'", "__main__"
-        )
-        self.assertIn("cloudpickle.dump", fault.hint)
+        for writer in ("pickle", "dill"):
+            with self.subTest(writer=writer):
+                findings = replace(GOOD, main_names=["Model", "predict"], writer=writer)
+                fault = self.check(Code.MISSING_ATTRIBUTE, findings, "'Model', 'predict'", "__main__")
+                self.assertEqual(
+                    fault.hint, f"Write it with cloudpickle instead of {writer}: cloudpickle.dump(predict, file)."
+                )
+
+    def test_what_cloudpickle_stores_by_name_is_not_advised_to_be_written_with_it(self) -> None:
+        cached, types = "functions and methods with", "what typing.NewType, ParamSpec and type statements make"
+        for names, kinds, remedies in (
+            (["weight"], [cached, types], ["Of 'weight': leave the cache off a function, or define it inside"]),
+            (["Model.weight"], [cached], ["Leave the cache off 'Model.weight', or keep its results in a dict"]),
+            (["Scores"], [types], ["Annotate with the type itself in place of 'Scores', or not at all, and leave"]),
+            (["Model.weight", "Scores"], [cached, types], ["Leave the cache off 'Model.w", "place of 'Scores'"]),
+            (["Scores", "a", "b"], [cached, types], ["in place of 'Scores'", "Of 'a', 'b': leave the cache off"]),
+        ):
+            with self.subTest(names=names):
+                findings = replace(GOOD, main_names=names, types=["Scores"])
+                fault = self.check(Code.MISSING_ATTRIBUTE, findings, *map(repr, names), "__main__")
+                self.assertEqual([kind for kind in (cached, types) if kind in fault.message], kinds)
+                self.assertNotIn("cloudpickle.dump", fault.hint)
+                for remedy in remedies:
+                    self.assertIn(remedy, fault.hint)
+
+    def test_what_is_stored_by_name_of_a_carried_module_is_not_advised_to_be_carried(self) -> None:
+        modules = [missing("my_utils")]
+        findings = replace(GOOD, modules=modules, own_names=["my_utils:Model.weight"])
+        fault = self.check(Code.MISSING_MODULE, findings, "only names 'Model.weight' of 'my_utils'", "stores by name")
+        self.assertIn("Leave the cache off 'Model.weight'", fault.hint)
+        self.assertNotIn("register_pickle_by_value", fault.hint)
+        self.assertEqual([fault.message], [fault.message for fault in expected(findings)])
+
+    def test_names_of_a_pickle_inside_the_pickle_are_expected_to_be_missed_but_not_certain(self) -> None:
+        findings = replace(GOOD, nested_names=["Net"])
+        self.assertIsNone(before_loading(findings))
+        (fault,) = expected(findings)
+        self.assertIs(fault.code, Code.MISSING_ATTRIBUTE)
+        self.assertIn("A pickle inside the pickle only names 'Net'", fault.message)
+        self.assertIn("net.module_", fault.hint)
+
+    def test_names_that_code_of_the_pickle_may_make_are_a_warning(self) -> None:
+        findings = replace(GOOD, late_names=["weight"])
+        self.assertEqual(expected(findings), [])
+        (warning,) = doubts(findings)
+        self.assertIn("needs 'weight' of the script that wrote it (module __main__), which only its own", warning)
 
     def test_difference_that_breaks_is_a_fault_with_its_message_and_hint(self) -> None:
         fault = self.check(Code.INCOMPATIBLE_LIBRARY, replace(GOOD, differences=[difference("It is newer.")]))
@@ -257,7 +300,7 @@ class ModulesTest(unittest.TestCase):
         self.assertIn("code imports", fault.message)
         self.assertIn("'my_utils', 'catboost'", fault.message)
         self.assertIn("register_pickle_by_value(my_utils)", fault.hint)
-        self.assertEqual(len(doubts(findings)), 1)
+        self.assertEqual(doubts(findings), [])
 
     def test_missing_module_that_the_model_can_do_without_is_a_warning(self) -> None:
         for needed_by in ("guarded import", "possible"):
@@ -271,6 +314,26 @@ class ModulesTest(unittest.TestCase):
         skewed = Module("numpy.no_such", "2.1.3", "skewed", "import", "numpy")
         self.assertRegex(doubts(replace(GOOD, modules=[skewed]))[0], r"imports what is not .*'numpy\.no_such'")
         self.assertEqual([], expected(replace(GOOD, modules=[skewed])))
+
+    def test_module_that_code_of_the_pickle_may_make_is_a_warning(self) -> None:
+        statuses: tuple[Literal["missing", "skewed"], ...] = ("missing", "skewed")
+        for status in statuses:
+            findings = replace(GOOD, modules=[Module("mine", None, status, "late reference")])
+            with self.subTest(status=status):
+                self.assertEqual(expected(findings), [])
+                (warning,) = doubts(findings)
+                self.assertIn("only its own code can bring: 'mine'.", warning)
+
+    def test_no_module_is_both_a_problem_and_a_warning(self) -> None:
+        statuses: tuple[Literal["present", "missing", "skewed"], ...] = ("present", "missing", "skewed")
+        ways = ("reference", "late reference", "import", "guarded import", "possible")
+        for status, needed_by in product(statuses, ways):
+            findings = replace(GOOD, modules=[Module("some_module", None, status, needed_by)])
+            with self.subTest(status=status, needed_by=needed_by):
+                said = [*(fault.message for fault in expected(findings)), *doubts(findings)]
+                # Skewed references are said of their library, as a difference.
+                is_silent = status == "present" or (status, needed_by) == ("skewed", "reference")
+                self.assertEqual(sum("some_module" in text for text in said), 0 if is_silent else 1)
 
     def test_missing_reference_is_no_warning_too(self) -> None:
         self.assertEqual(doubts(replace(GOOD, modules=[missing("my_utils")])), [])

@@ -1,23 +1,30 @@
 """stub_unpickler.py: what a pickle asks for is noted, and none of it is done."""
 
 import copyreg
+import datetime
 import functools
 import gzip
+import importlib
 import io
+import json
 import os
 import pickle
+import re
 import sys
 import tempfile
 import time
 import types
 import unittest
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Union, cast
 from unittest import mock
 
 import cloudpickle
 import numpy as np
+import pandas as pd
+from sklearn.linear_model import LinearRegression  # type: ignore[import-untyped]
 
 from numerai_predict.inspection import stub_unpickler
 from numerai_predict.inspection.stub_unpickler import Function, Method, Partial, Standin, Traces, trace
@@ -180,6 +187,190 @@ class StandinTest(unittest.TestCase):
         self.assertIsInstance(trace_bytes(by_value(Model().predict)).top, Method)
         partial = cast(Partial, trace_bytes(by_value(functools.partial(scale, 1, factor=3))).top)
         self.assertEqual((1, ("factor",)), (partial.arguments, partial.keywords))
+
+
+def makes_it(*names: str) -> None:
+    """Code of the pickle: nobody knows what it does before it runs."""
+
+
+class Plain:
+    def __init__(self) -> None:
+        self.weight = 1.0
+
+    def predict(self) -> float:
+        return self.weight
+
+
+class HasState(Plain):
+    def __setstate__(self, state: object) -> None:
+        makes_it()
+
+
+class InheritsState(HasState):
+    pass
+
+
+class HasConstructor:
+    def __new__(cls) -> "HasConstructor":
+        return super().__new__(cls)
+
+
+class Initialised:
+    def __init__(self) -> None:
+        makes_it()
+
+    def __reduce__(self) -> Any:
+        return Initialised, ()
+
+
+class Extended(list[int]):
+    def extend(self, items: object) -> None:
+        makes_it()
+
+
+class Appended:
+    def append(self, item: int) -> None:
+        makes_it()
+
+    def __reduce__(self) -> Any:
+        return copyreg.__newobj__, (Appended,), None, iter([1, 2])  # type: ignore[attr-defined]
+
+
+class Metaclass(type):
+    pass
+
+
+class OfMetaclass(metaclass=Metaclass):
+    pass
+
+
+class LateTest(unittest.TestCase):
+    """What is asked for when code has run that may have made it."""
+
+    def late(self, *before: Any) -> bool:
+        wanted = Calls(exec)  # Any global that nothing else names; nothing runs.
+        content = by_value((*before, wanted))
+        traces = trace_bytes(content)
+        self.assertTrue(traces.complete, traces.error)
+        return ("builtins", "exec") in traces.late
+
+    def test_after_code_that_the_pickle_carries(self) -> None:
+        for before in (
+            Calls(makes_it, "a"),
+            Calls(functools.partial(makes_it, "a")),
+            Calls(Plain().predict),
+            HasState(),
+            InheritsState(),
+            HasConstructor(),
+            Initialised(),
+            Extended([1, 2]),
+            Appended(),
+            OfMetaclass,
+        ):
+            with self.subTest(before=before):
+                self.assertTrue(self.late(before))
+
+    def test_after_a_call_that_may_run_anything(self) -> None:
+        for before in (
+            Calls(eval, "1"),
+            Calls(__import__, "json"),
+            Calls(map, makes_it, [1]),
+            Calls(functools.reduce, makes_it, [1]),
+            Calls(pickle.loads, b"N."),
+            Calls(sys.path.append, "/"),
+            Calls(importlib.import_module, "json"),
+        ):
+            with self.subTest(before=before):
+                self.assertTrue(self.late(before))
+
+    def test_not_after_what_ordinary_models_hold(self) -> None:
+        for before in (
+            makes_it,
+            Plain,
+            Plain(),
+            Plain().predict,
+            functools.partial(makes_it, "a"),
+            LinearRegression().fit([[1.0]], [1.0]),
+            pd.DataFrame({"a": [1.0]}),
+            np.random.default_rng(1),
+            OrderedDict(a=1),
+            datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc),
+            Path("a"),
+            re.compile("a"),
+            {1, 2},
+            frozenset({1}),
+            bytearray(b"a"),
+            ValueError("a"),
+            list[int],
+            Union[int, str],  # noqa: UP007 - pickled in another way than int | str
+        ):
+            with self.subTest(before=before):
+                self.assertFalse(self.late(before))
+
+    def test_module_that_a_function_uses_is_late_as_well(self) -> None:
+        def uses() -> Any:
+            return json
+
+        self.assertIn(("json", ""), trace_bytes(by_value((Calls(makes_it), uses))).late)
+        self.assertNotIn(("json", ""), trace_bytes(by_value((uses, Calls(makes_it)))).late)
+
+
+class NestedPickleTest(unittest.TestCase):
+    NAMES = b"\x80\x04c__main__\nNet\n."
+
+    def test_pickles_inside_the_pickle_have_their_names_noted(self) -> None:
+        plain = Plain()
+        for where, state in (
+            ("state", {"net": self.NAMES}),
+            ("array of bytes", {"net": bytearray(self.NAMES)}),
+            ("list", {"net": [1, (2, self.NAMES)]}),
+            ("pickle of a container", {"net": pickle.dumps({"nets": [self.NAMES]})}),
+            ("beginning of a large pickle", {"net": self.NAMES[:-1] + pickle.dumps(bytes(2 << 20))[2:]}),
+            ("joblib dump", {"net": b"\x80\x04]c__main__\nNet\n\x00"}),
+        ):
+            with self.subTest(where):
+                vars(plain).update(state)
+                traces = trace_bytes(by_value(plain))
+                self.assertEqual((True, {"Net"}), (traces.complete, traces.nested_names))
+                self.assertNotIn(("__main__", "Net"), traces.globals)
+
+    def test_pickle_among_the_globals_of_a_function_has_its_names_noted(self) -> None:
+        content = self.NAMES
+
+        def reads() -> Any:
+            return pickle.loads(content)
+
+        self.assertEqual({"Net"}, trace_bytes(by_value(reads)).nested_names)
+
+    def test_other_bytes_and_pickles_name_nothing(self) -> None:
+        plain = Plain()
+        for net in (
+            b"__main__",
+            b"c__main__\nNet\n.",  # As protocol 0, it could be any text.
+            by_value(Plain()),
+            b"\x80\x04\x8c\x08__main__.",
+            b"PK\x03\x04",
+        ):
+            with self.subTest(net=net):
+                vars(plain).update(net=net)
+                self.assertEqual(set(), trace_bytes(by_value(plain)).nested_names)
+
+    def test_archive_of_torch_has_its_names_noted(self) -> None:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            entry = zipfile.ZipInfo("archive/data.pkl")
+            entry.extra = b"FB\x03\x00ZZZ"  # torch aligns what follows with it.
+            archive.writestr(entry, b"\x80\x02X\x01\0\0\0aQ" + self.NAMES[2:])
+        plain = Plain()
+        vars(plain).update(net=content.getvalue())
+        self.assertEqual({"Net"}, trace_bytes(by_value(plain)).nested_names)
+
+    def test_many_and_deep_pickles_end(self) -> None:
+        deep = self.NAMES
+        for _ in range(100):
+            deep = pickle.dumps([deep] * 50)
+        traces = trace(io.BytesIO(pickle.dumps([Calls(makes_it, deep) for _ in range(100)])), 5.0)
+        self.assertTrue(traces.complete)
 
 
 class LargeFileTest(unittest.TestCase):

@@ -140,6 +140,13 @@ def named(text: str) -> None:
         trace(io.BytesIO(pickle))
 
 
+def carried(text: str) -> None:
+    """As bytes in the pickle, as they are and behind the beginning of an archive."""
+    for content in (text.encode(), b"PK\x03\x04" + bytes(26) + text.encode()):
+        argument = b"\x8e" + len(content).to_bytes(8, "little") + content
+        trace(io.BytesIO(b"cmodule\nname\n" + argument + b"\x85R."))
+
+
 def marked(text: str) -> None:
     content = text.encode()
     for _ in (
@@ -269,6 +276,9 @@ TABLE: dict[str, dict[str, Use]] = {
                 "Can't resolve path 'a' on module '",
             ),
         ),
+        "_in_nested_pickle": Use(
+            1, raised, ("Can't get attribute '", "Can't get attribute 'a' on <module '", "Can't get attribute 'a")
+        ),
         "damaged": Use(1, raised, ("Ran out of ", "truncate", "Compressed file ")),
         "_SKEW": Use(
             0,
@@ -348,6 +358,7 @@ TABLE: dict[str, dict[str, Use]] = {
     "inspection/stub_unpickler.py": {
         "CLOUDPICKLE": Use(1, named, (".", "a.", "cloudpickle.", ".cloudpickle")),
         "DILL": Use(1, named, ("dill.", "dill._dill", "dill")),
+        "TORCH_ARCHIVE": Use(1, carried, ("PK\x03\x04", "PK\x03\x04\0\0\0\0\0\0", "a", "/data.pk")),
     },
     "redaction.py": {"hide_queries": Use(1, hide_queries, ("?", "?a", "?a ", "?%", "a?a'", *ANY))},
     "runner/csv_form.py": {
