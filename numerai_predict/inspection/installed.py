@@ -199,9 +199,10 @@ def _compiled_modules() -> frozenset[str] | None:
     """The last parts of the names of all compiled modules in installed packages; None if there are too many to look."""
     found: set[str] = set()
     walks = map(os.walk, _package_folders())
-    for number, (_, _, files) in enumerate(chain.from_iterable(walks)):
+    for number, (_, folders, files) in enumerate(chain.from_iterable(walks)):
         if number == MAX_FOLDERS:
             return None
+        folders[:] = filter(str.isidentifier, folders)  # No other is a package.
         found.update(file.partition(".")[0] for file in files if file.endswith(tuple(EXTENSION_SUFFIXES)))
     return frozenset(found)
 
