@@ -267,17 +267,17 @@ FAULTS = {
     "calls_a_cached_function": Fault(
         Code.MISSING_ATTRIBUTE,
         r"names 'weight' of the script.*does not contain it: cloudpickle stores by name only functions and methods",
-        r"\AOf 'weight': leave the cache off a function.*of a typing\.NewType use the type itself\.\Z",
+        r"\AOf 'weight': drop @lru_cache or @cache from a function.*of a typing\.NewType use the type itself\.\Z",
     ),
     "has_a_cached_method": Fault(
         Code.MISSING_ATTRIBUTE,
         r"names 'Model\.weight' of .*stores by name only functions and methods with \S+lru_cache or \S+cache\.\Z",
-        r"\ALeave the cache off 'Model\.weight', or keep its results in a dict of the object\.\Z",
+        r"\ADrop @lru_cache or @cache from 'Model\.weight', or keep its results in a dict of the object\.\Z",
     ),
     "annotates_with_a_new_type": Fault(
         Code.MISSING_ATTRIBUTE,
         r"names 'Position' of .*stores by name only what typing\.NewType, ParamSpec and type statements make\.\Z",
-        r"\AAnnotate with the type itself in place of 'Position'",
+        r"\ALeave 'Position' out: annotate with the type itself, or not at all",
     ),
     "holds_a_pickle_that_names_main": Fault(
         Code.MISSING_ATTRIBUTE,

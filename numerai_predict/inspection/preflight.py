@@ -184,13 +184,15 @@ def _instead(names: list[str], findings: Findings) -> str:
     methods, types, others = _by_kind(names, findings)
     remedies = []
     if methods:
-        remedies.append(f"Leave the cache off {_quoted(methods)}, or keep its results in a dict of the object.")
+        remedies.append(
+            f"Drop @lru_cache or @cache from {_quoted(methods)}, or keep its results in a dict of the object."
+        )
     if types:
-        calls = "or not at all, and leave out calls of it"
-        remedies.append(f"Annotate with the type itself in place of {_quoted(types)}, {calls}.")
+        instead = "annotate with the type itself, or not at all, and drop calls of it"
+        remedies.append(f"Leave {_quoted(types)} out: {instead}.")
     if others:
         remedies.append(
-            f"Of {_quoted(others)}: leave the cache off a function, or define it inside predict; "
+            f"Of {_quoted(others)}: drop @lru_cache or @cache from a function, or define it inside predict; "
             "in place of a typing.NewType use the type itself."
         )
     return " ".join(remedies)

@@ -158,11 +158,23 @@ class BeforeLoadingTest(unittest.TestCase):
     def test_what_cloudpickle_stores_by_name_is_not_advised_to_be_written_with_it(self) -> None:
         cached, types = "functions and methods with", "what typing.NewType, ParamSpec and type statements make"
         for names, kinds, remedies in (
-            (["weight"], [cached, types], ["Of 'weight': leave the cache off a function, or define it inside"]),
-            (["Model.weight"], [cached], ["Leave the cache off 'Model.weight', or keep its results in a dict"]),
-            (["Scores"], [types], ["Annotate with the type itself in place of 'Scores', or not at all, and leave"]),
-            (["Model.weight", "Scores"], [cached, types], ["Leave the cache off 'Model.w", "place of 'Scores'"]),
-            (["Scores", "a", "b"], [cached, types], ["in place of 'Scores'", "Of 'a', 'b': leave the cache off"]),
+            (
+                ["weight"],
+                [cached, types],
+                ["Of 'weight': drop @lru_cache or @cache from a function, or define it inside"],
+            ),
+            (
+                ["Model.weight"],
+                [cached],
+                ["Drop @lru_cache or @cache from 'Model.weight', or keep its results in a dict"],
+            ),
+            (["Scores"], [types], ["Leave 'Scores' out: annotate with the type itself, or not at all, and drop"]),
+            (
+                ["Model.weight", "Scores"],
+                [cached, types],
+                ["Drop @lru_cache or @cache from 'Model.w", "Leave 'Scores' out"],
+            ),
+            (["Scores", "a", "b"], [cached, types], ["Leave 'Scores' out", "Of 'a', 'b': drop @lru_cache or @cache"]),
         ):
             with self.subTest(names=names):
                 findings = replace(GOOD, main_names=names, types=["Scores"])
@@ -176,7 +188,7 @@ class BeforeLoadingTest(unittest.TestCase):
         modules = [missing("my_utils")]
         findings = replace(GOOD, modules=modules, own_names=["my_utils:Model.weight"])
         fault = self.check(Code.MISSING_MODULE, findings, "only names 'Model.weight' of 'my_utils'", "stores by name")
-        self.assertIn("Leave the cache off 'Model.weight'", fault.hint)
+        self.assertIn("Drop @lru_cache or @cache from 'Model.weight'", fault.hint)
         self.assertNotIn("register_pickle_by_value", fault.hint)
         self.assertEqual([fault.message], [fault.message for fault in expected(findings)])
 
