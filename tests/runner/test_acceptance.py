@@ -81,7 +81,12 @@ class CheckAcceptanceTest(unittest.TestCase):
 
     def test_check_acceptance_of_ids_of_the_same_kind_says_no_kind(self) -> None:
         hexadecimal = pd.Index(["0a12", "0013"], name="id")
-        for live, ids in ((hexadecimal, ["0042", "0a99"]), (IDS, [np.nan, *IDS[1:]])):
+        numbers = pd.RangeIndex(1, 7, name="id")
+        for live, ids in (
+            (hexadecimal, ["0042", "0a99"]),
+            (IDS, [np.nan, *IDS[1:]]),
+            (numbers, [np.nan, *map(str, numbers[1:])]),
+        ):
             returned = frame(VALUES[: len(ids)], index=pd.Index(ids, name="id"))
             self.assertRegex(accepted(returned, live)[0].message, r"begins with \w+\.$")
 
@@ -111,9 +116,10 @@ class CheckAcceptanceTest(unittest.TestCase):
 
     def test_check_acceptance_under_ids_from_the_column_finds_nothing(self) -> None:
         self.assertEqual(check_acceptance(read(frame(), are_a_column=True)), [])
-        wrong = frame(index=pd.Index([f"old{number}" for number in range(6)], name="id"))
-        (found,) = check_acceptance(read(wrong, are_a_column=True))
-        self.assertIn("index=live_features.index", found.hint)
+        for wrong in ([f"old{number}" for number in range(6)], [0, *IDS[1:]]):
+            returned = frame(index=pd.Index(wrong, name="id"))
+            (found,) = check_acceptance(read(returned, are_a_column=True))
+            self.assertIn("index=live_features.index", found.hint)
 
     def test_check_acceptance_of_fractions_counts_them_and_says_what_helps(self) -> None:
         first = {"Fraction": "1/7", "Fraction among others": "1/3"}
