@@ -29,8 +29,9 @@ def fault_of_exception(answer: Answer, phase: str, facts: PickleFacts, log: str 
         return None
     raised = Raised(**vars(answer.exception), phase=phase, facts=facts)
     explained = (rule(raised) for rule in _RULES)
-    fault = missing_download(raised, answer.hosts) or next(filter(None, explained), None)
-    fault = fault or _unexplained(raised, answer, log)
+    fault = next(filter(None, explained), None) or _unexplained(raised, answer, log)
+    if fault.code is Code.MISSING_FILE and answer.hosts:
+        fault = missing_download(raised, answer.hosts)
     fault.trace = raised.trace
     return fault
 

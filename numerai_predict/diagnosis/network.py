@@ -58,10 +58,8 @@ def network(raised: Raised) -> Fault | None:
     return Fault(Code.NETWORK_USED, f"The model tried to reach {target}{why} ({said}){raised.where}.", remedy)
 
 
-def missing_download(raised: Raised, hosts: list[str]) -> Fault | None:
-    """The fault of a model that swallows a failed download, and opens the file that it would have been."""
-    if raised.kind != "FileNotFoundError" or raised.program or not hosts:
-        return None
+def missing_download(raised: Raised, hosts: list[str]) -> Fault:
+    """The fault of a model that swallowed a failed download, and then missed a file: most likely what it would be."""
     tried = f"The model tried to reach {', '.join(hosts)}, and a model has no internet access"
     return Fault(Code.NETWORK_USED, f"{tried}; then it opened a file that is not here ({raised.said}){raised.where}.")
 
