@@ -70,9 +70,9 @@ _SAME_NAMES = """
     imodels interpret jax jaxlib jinja2 joblib kaggle kaleido keras lightautoml lightgbm lightning lightning_fabric
     lightning_utilities lime llvmlite lmfit loguru lxml matplotlib mlflow mlforecast mlxtend modin multitasking
     narwhals networkx neuralforecast ngboost nltk numba numerai_era_data numerai_tools numerapi numerbay numerblox
-    numexpr numpy numpyro onnx onnxruntime openai openpyxl optax optree optuna orjson pandas pandas_datareader
-    pandas_ta pandas_ta_classic patsy peewee peft pingouin plotly polars polars_ols prophet psutil pyarrow pycaret
-    pydantic pygam pykalman pymc pymongo pynndescent pyod pyspark pytest pytorch_forecasting pytorch_lightning
+    numexpr numpy numpyro onnx onnxruntime onnxscript openai openpyxl optax optree optuna orjson pandas
+    pandas_datareader pandas_ta pandas_ta_classic patsy peewee peft pingouin plotly polars polars_ols prophet psutil pyarrow
+    pycaret pydantic pygam pykalman pymc pymongo pynndescent pyod pyspark pytest pytorch_forecasting pytorch_lightning
     pytorch_tabnet pytorch_tabular pytz quantstats ray redis regex requests rich river rtdl ruptures s3fs
     safetensors scikeras scipy seaborn sentence_transformers sentencepiece sentry_sdk shap simplejson six skforecast
     skorch sktime spacy sqlalchemy statsforecast statsmodels streamlit sympy ta tables tabpfn tabulate tenacity
