@@ -36,8 +36,8 @@ NAMESPACES = frozenset({"azure", "databricks", "google", "google.cloud"})
 # Compiled modules that are known without their package once that is imported (sklearn._loss._loss is `_loss` in
 # pickles); others are looked for.
 ALONE = frozenset({"_catboost", "_csparsetools", "_cyutility", "_loss", "_moduleTNC", "_ni_label"})
-# What Cython, torch and joblib put into sys.modules, and no package has a file of.
-_NO_FILE = re.compile(r"_cython_[0-9_]{1,20}|_remote_module_non_scriptable|__mp_main__")
+# What Cython, torch, joblib and cryptography put into sys.modules, and no package has a file of.
+_NO_FILE = re.compile(r"_cython_[0-9_]{1,20}|_remote_module_non_scriptable|__mp_main__|_openssl")
 MAX_FOLDERS = 30_000
 # How a package brings modules that it has no file for: it looks into other folders, or registers them itself.
 _MAKES_MODULES = re.compile(

@@ -64,19 +64,19 @@ OTHER_NAMES = {
 # Packages that pip calls as their modules, but for _ and -.
 _SAME_NAMES = """
     accelerate aeon aiohttp altair arch autogluon bitsandbytes bokeh boruta boto3 bottleneck cachetools captum
-    catboost category_encoders cloudpickle cvxopt cvxpy darts dash dask dask_ml datasets deap dill distributed
-    duckdb econml einops eli5 eod evaluate fastai fastparquet featuretools flaml flax fsspec gcsfs gensim
-    google_auth_oauthlib gplearn gradio graphviz h2o h5py hdbscan hmmlearn httpx huggingface_hub hyperopt ibis
-    imodels interpret jax jaxlib jinja2 joblib kaggle kaleido keras lightautoml lightgbm lightning lightning_fabric
+    catboost category_encoders cloudpickle cvxopt cvxpy darts dash dask dask_ml datasets deap dill distributed duckdb
+    econml einops eli5 eod evaluate fastai fastparquet featuretools flaml flax fsspec gcsfs gensim
+    google_auth_oauthlib gplearn gradio graphviz h2o h5py hdbscan hmmlearn httpx huggingface_hub hyperopt ibis imodels
+    interpret jax jaxlib jinja2 joblib kaggle kaleido keras lightautoml lightgbm lightning lightning_fabric
     lightning_utilities lime llvmlite lmfit loguru lxml matplotlib mlflow mlforecast mlxtend modin multitasking
     narwhals networkx neuralforecast ngboost nltk numba numerai_era_data numerai_tools numerapi numerbay numerblox
-    numexpr numpy numpyro onnx onnxruntime openai openpyxl optax optree optuna orjson pandas pandas_datareader
-    pandas_ta pandas_ta_classic patsy peewee peft pingouin plotly polars polars_ols prophet psutil pyarrow pycaret
-    pydantic pygam pykalman pymc pymongo pynndescent pyod pyspark pytest pytorch_forecasting pytorch_lightning
-    pytorch_tabnet pytorch_tabular pytz quantstats ray redis regex requests rich river rtdl ruptures s3fs
-    safetensors scikeras scipy seaborn sentence_transformers sentencepiece sentry_sdk shap simplejson six skforecast
-    skorch sktime spacy sqlalchemy statsforecast statsmodels streamlit sympy ta tables tabpfn tabulate tenacity
-    tensorflow_addons tensorflow_decision_forests tensorflow_probability tf_keras threadpoolctl tiktoken timm
+    numexpr numpy numpyro onnx onnxruntime onnxscript openai openpyxl optax optree optuna orjson pandas
+    pandas_datareader pandas_ta pandas_ta_classic patsy peewee peft pingouin plotly polars polars_ols prophet psutil
+    pyarrow pycaret pydantic pygam pykalman pymc pymongo pynndescent pyod pyspark pytest pytorch_forecasting
+    pytorch_lightning pytorch_tabnet pytorch_tabular pytz quantstats ray redis regex requests rich river rtdl ruptures
+    s3fs safetensors scikeras scipy seaborn sentence_transformers sentencepiece sentry_sdk shap simplejson six
+    skforecast skorch sktime spacy sqlalchemy statsforecast statsmodels streamlit sympy ta tables tabpfn tabulate
+    tenacity tensorflow_addons tensorflow_decision_forests tensorflow_probability tf_keras threadpoolctl tiktoken timm
     tokenizers toolz torch torch_geometric torchaudio torchmetrics torchvision tqdm transformers treelite
     treelite_runtime triton tsai tsfresh tslearn typing_extensions ujson vaex wandb xarray xlrd xlsxwriter ydf
     yfinance zstandard

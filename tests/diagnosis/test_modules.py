@@ -143,6 +143,8 @@ class OptionalPackageTest(unittest.TestCase):
             "libgomp.so.1: cannot open shared object file: No such file or directory",
             "/lib/libstdc++.so.6: version `GLIBCXX_3.4.30' not found",
             "_core.so: undefined symbol: PyFoo",
+            "libcuda.so.1: cannot open shared object file. Please install no_such_driver.",
+            "cannot import name 'x' from 'numpy', pip install no_such_package",
             "cannot import name 'no_such' from 'sklearn.ensemble'",
             "attempted relative import with no known parent package",
             "Pandas requires version '3.0.5' or newer of 'xlrd' (version '2.0.1' currently installed).",

@@ -222,7 +222,7 @@ class MissingPartTest(ModulesTestCase):
 
     def test_compiled_modules_known_without_their_package_are_not_missing(self) -> None:
         """sklearn 1.6 pickles the losses of gradient boosting as `_loss.CyHalfSquaredError`."""
-        for name in ("_loss", "_catboost", "_cython_3_1_2", "_pcg64", "__mp_main__"):
+        for name in ("_loss", "_catboost", "_cython_3_1_2", "_pcg64", "__mp_main__", "_openssl"):
             with self.subTest(name):
                 self.assertEqual(missing_part(name), "")
         self.write("_package/__init__.py")

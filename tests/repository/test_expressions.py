@@ -322,7 +322,7 @@ TABLE: dict[str, dict[str, Use]] = {
             ),
         ),
         "_NOT_IN_NAMESPACE": Use(1, raised, ("cannot import name '", "cannot import name 'a' from 'a.", "a.", "a")),
-        "_BROKEN": Use(1, raised, ("version ", "version 1 or newe", "shared objec", "cannot import nam")),
+        "_BROKEN": Use(1, raised, ("shared objec", "undefined symbo", "cannot import nam")),
     },
     "diagnosis/raised.py": {
         "Raised": Use(1, raised),
