@@ -37,6 +37,15 @@ def wrong_command_line(case: PredictTestCase) -> dict[str, str]:
     return said_of(case.predict(MODEL, "--time_limit", "soon"))
 
 
+def python_without_packages(case: PredictTestCase) -> dict[str, str]:
+    """What is said of a Python that has nothing but its standard library."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", case.folder / "bare"], check=True)
+    words = ("--model", MODEL, "--dataset", LIVE, "--output_dir", case.output_dir, "--report", "report.json")
+    argv = [str(case.folder / "bare/bin/python"), str(ROOT / "predict.py"), *map(str, words)]
+    done = subprocess.run(argv, cwd=case.folder, capture_output=True, timeout=60, check=False)
+    return said_of(case.run_of(done.returncode, done.stdout, done.stderr))
+
+
 def model_that_is_not_there(case: PredictTestCase) -> dict[str, str]:
     """What is said of a path that does not exist."""
     return said_of(case.predict(case.folder / "nothing.pkl"))
@@ -113,6 +122,7 @@ def runtime_that_has_too_few_files(case: PredictTestCase) -> dict[str, str]:
 
 SCENARIOS: dict[Code, Callable[[PredictTestCase], dict[str, str]]] = {
     Code.USAGE: wrong_command_line,
+    Code.MISSING_PACKAGES: python_without_packages,
     Code.MODEL_NOT_FOUND: model_that_is_not_there,
     Code.MODEL_NOT_DOWNLOADED: model_whose_url_has_expired,
     Code.DATASET_NOT_FOUND: dataset_that_is_not_there,
