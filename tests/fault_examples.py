@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,10 +39,12 @@ def wrong_command_line(case: PredictTestCase) -> dict[str, str]:
 
 
 def python_without_packages(case: PredictTestCase) -> dict[str, str]:
-    """What is said of a Python that has nothing but its standard library."""
+    """What is said of a Python that has nothing but its standard library, beside which there is no better one."""
+    shutil.copytree(ROOT / "numerai_predict", case.folder / "numerai_predict")
+    shutil.copy(ROOT / "predict.py", case.folder)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", case.folder / "bare"], check=True)
     words = ("--model", MODEL, "--dataset", LIVE, "--output_dir", case.output_dir, "--report", "report.json")
-    argv = [str(case.folder / "bare/bin/python"), str(ROOT / "predict.py"), *map(str, words)]
+    argv = [str(case.folder / "bare/bin/python"), "predict.py", *map(str, words)]
     done = subprocess.run(argv, cwd=case.folder, capture_output=True, timeout=60, check=False)
     return said_of(case.run_of(done.returncode, done.stdout, done.stderr))
 
