@@ -572,6 +572,9 @@ PLATFORM: dict[str, Fault | Delivered] = {
         Code.UNEXPECTED_COLUMNS, r"trained on columns with names and was given none \(", r"Give it a DataFrame"
     ),
     "has_ten_features_of_catboost": Delivered(),
+    "has_ten_unnamed_features_of_catboost": Delivered(
+        r" WARNING CatBoost was given 42 columns without names and was trained on 10: it took the first 10"
+    ),
     "has_more_features_of_catboost": Fault(
         Code.MISSING_COLUMNS,
         r"given 42 columns and was trained on 43; it was not given feature_a \(",

@@ -120,7 +120,7 @@ def columns_compared(error: BaseException, data: Mapping[str, Handed]) -> OtherC
         names_of = _COMPARISONS.get((_module(frame), frame.f_code.co_name))
         with contextlib.suppress(Exception):  # It was given or trained on an array: there are no names.
             given, trained = map(_labels, names_of(dict(frame.f_locals))) if names_of else ([], [])
-            if not _are_numbers(given) and not _are_numbers(trained):
+            if not are_numbers(given) and not are_numbers(trained):
                 return _other(given, trained, _known(data))
     return None
 
@@ -202,7 +202,7 @@ def _has_rows_of(table: "pd.DataFrame", handed: Handed) -> bool:
     return 0 < len(table.index) <= len(handed.ids) and bool(table.index.isin(handed.ids).all())
 
 
-def _are_numbers(names: list[str]) -> bool:
+def are_numbers(names: list[str]) -> bool:
     """Whether these are what LightGBM and CatBoost call columns without names."""
     return all(name.removeprefix("Column_").isdecimal() or not name for name in names)
 

@@ -12,9 +12,10 @@ import traceback
 import types
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from numerai_predict.child.answer import LiveFeatures, Problem, Shape
+from numerai_predict.child.catboost_arrays import watch_catboost
 from numerai_predict.child.columns import Handed
 from numerai_predict.child.exceptions import Circumstances, describe_exception
 from numerai_predict.child.load import ids_are_a_column, ids_of, index_as_csv, load_model, read_data
@@ -101,23 +102,16 @@ def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Cir
 
     hide_the_runtime()
     name_user()
-    reply, file = channel.request("model")
-    with file:
-        if fault := certain_to_fail(channel, file, reply["name"]):
-            raise fault
-        # While all that has run is ours: what the parent learns of the live features now, no model can have forged.
-        inputs = [receive(channel, LIVE_FEATURES, answer)]
-        live_ids = ids_of(inputs[0])
-        report = LiveFeatures(Shape(*inputs[0].shape), ids_are_a_column(inputs[0]))
-        channel.report(LIVE_FEATURES, asdict(report), index_as_csv(live_ids))
-        channel.announce(LOADING)
-        model = load_model(file, reply["name"])
+    live_features, live_ids, model = read_and_load(channel, answer)
+    inputs = [live_features]
     answer["parameters"] = count_arguments(model)
     answer["optional_second"] = optional_second_argument(model)
     if answer["parameters"] == 2:
         inputs.append(receive(channel, BENCHMARK_MODELS, answer))
     benchmarks = inputs[1].copy() if len(inputs) == 2 else None
     circumstances.handed.update((name, Handed.of(table)) for name, table in zip(DATA, inputs, strict=False))
+    noted: list[str] = []
+    watch_catboost(noted)
 
     channel.announce(PREDICTING)
     returned = model(*inputs)
@@ -126,11 +120,26 @@ def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Cir
     answer["failures"] = [asdict(problem) for problem in checks.check_values(returned)]
     if answer["failures"]:
         return b""
-    answer["notices"] = checks.notices(live_ids, benchmarks)
+    answer["notices"] = [*checks.notices(live_ids, benchmarks), *noted]
     answer["remarks"] = checks.remarks(live_ids, benchmarks)
     answer["predictions"] = checks.describe(returned, benchmarks)
     csv: str = returned.to_csv()
     return csv.encode()
+
+
+def read_and_load(channel: ChildChannel, answer: Message) -> "tuple[pd.DataFrame, pd.Index, Any]":
+    """The live features, their ids, and the model, which is loaded last. Raises Fault if one of them cannot be had."""
+    reply, file = channel.request("model")
+    with file:
+        if fault := certain_to_fail(channel, file, reply["name"]):
+            raise fault
+        # While all that has run is ours: what the parent learns of the live features now, no model can have forged.
+        live_features = receive(channel, LIVE_FEATURES, answer)
+        live_ids = ids_of(live_features)
+        report = LiveFeatures(Shape(*live_features.shape), ids_are_a_column(live_features))
+        channel.report(LIVE_FEATURES, asdict(report), index_as_csv(live_ids))
+        channel.announce(LOADING)
+        return live_features, live_ids, load_model(file, reply["name"])
 
 
 def read_benchmarks(channel: ChildChannel, answer: Message, circumstances: Circumstances) -> bytes:
