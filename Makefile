@@ -44,8 +44,8 @@ demo: $(VENV)/predict.done ## run the sample model on the sample data and show t
 	  --dataset tests/data/live.parquet --benchmarks tests/data/live_benchmark_models.parquet \
 	  --output_dir build/demo --report build/demo/report.json
 
-# What tests/run.py runs: test_fast is for while you write; of CI's Pythons one runs check, the others types and
-# test_unit.
+# What tests/run.py runs: test_fast is for while you write, and for what .ci/run has no time for; of CI's Pythons one
+# runs check, the others types and test_unit.
 check: lint ## lint, check types and run all unit tests
 	$(CHECK)/python -m tests.run all
 

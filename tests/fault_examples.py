@@ -22,7 +22,7 @@ from typing import Any
 from numerai_predict.faults import Code
 from numerai_predict.platform_limits import DATASET
 from tests.harness import LEGACY_MODEL, LIVE, MODEL, ROOT, TESTS, PredictTestCase, Run
-from tests.outcomes import CONFINED, FAULTS, PLATFORM, WARNINGS, Fault, Warned
+from tests.outcomes import CONFINED, FAULTS, NO_PICKLES, PLATFORM, WARNINGS, Fault, Warned
 from tests.servers import Answer, serving
 
 FILE = TESTS / "fault_examples.json"
@@ -173,7 +173,7 @@ def masked(said: dict[str, str]) -> dict[str, str]:
 
 def model_of(code: Code) -> str | None:
     """The first broken model that ends with that code, if there is one: those that need no image come first."""
-    rows = {**FAULTS, **CONFINED, **WARNINGS, **PLATFORM}
+    rows = {**FAULTS, **NO_PICKLES, **CONFINED, **WARNINGS, **PLATFORM}
     return next((name for name, row in rows.items() if isinstance(row, Fault | Warned) and row.code is code), None)
 
 

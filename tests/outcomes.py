@@ -308,7 +308,10 @@ FAULTS = {
     "names_missing_attribute": Fault(
         Code.MISSING_ATTRIBUTE, r"'no_such_function' of module 'json'", r"again with Python"
     ),
-    # Files that are no pickles
+}
+
+# Files that are no pickles, whatever Python looks at them.
+NO_PICKLES = {
     "empty_file": Fault(Code.EMPTY_FILE, r"model\.pkl is empty"),
     "truncated_pickle": Fault(Code.TRUNCATED_PICKLE, r"ends early, after \d\d,\d{3} bytes"),
     "pickle_without_its_last_byte": Fault(Code.TRUNCATED_PICKLE, r"ends early, after \d\d bytes"),

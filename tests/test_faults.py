@@ -45,7 +45,7 @@ class CodeTest(unittest.TestCase):
             *("unreadable_dataset", "output_not_written", "upload_failed", "interrupted", "internal_error"),
         }
         self.assertEqual({code.label for code in Code if code.blame is Blame.RUNTIME}, ours)
-        self.assertEqual({code.label for code in Code if code.blame is Blame.USAGE}, {"usage"})
+        self.assertEqual({code.label for code in Code if code.blame is Blame.USAGE}, {"usage", "missing_packages"})
 
 
 class FaultTest(unittest.TestCase):

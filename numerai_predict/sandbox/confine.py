@@ -16,6 +16,7 @@ from typing import Any
 from numerai_predict.sandbox import landlock, linux, seccomp
 from numerai_predict.sandbox.channel import Message
 from numerai_predict.sandbox.network_attempts import NetworkAttempts
+from numerai_predict.sandbox.outcome import MAX_TASKS
 
 PROC = Path("/proc")
 DEVICES = Path("/dev")
@@ -23,8 +24,6 @@ DEVICES = Path("/dev")
 TERMINALS = ("tty", "console", "pts/[0-9]*", "ttys[0-9]*")
 CAPSET = {"x86_64": 126, "aarch64": 91}
 NICENESS = 10
-# Counts the threads of that user on the whole machine; the runtime stops a model long before.
-MAX_TASKS = 4096
 # Open files. Each may stand for hundreds of kB of the kernel's memory: a socket's, or a pipe's. It is the hard limit
 # that Linux gives by itself, so that libraries live with it.
 MAX_FILES = 4096

@@ -19,6 +19,9 @@ PROMISES = {
     "processes": "leaves no process behind",
 }
 
+# Counts the threads of that user on the whole machine; the runtime stops a model long before.
+MAX_TASKS = 4096
+
 
 class Stop(Enum):
     """Why the program was ended before it ended by itself."""

@@ -17,12 +17,11 @@ from numerai_predict.files import open_file
 from numerai_predict.sandbox.cgroup import MemoryGroup, tasks_limit
 from numerai_predict.sandbox.channel import Message, ProtocolError, encode
 from numerai_predict.sandbox.clock import PhaseClock
-from numerai_predict.sandbox.confine import MAX_TASKS
 from numerai_predict.sandbox.conversation import AnswerComes, Conversation, Event, FileNeeded, PhaseBegins, ReportComes
 from numerai_predict.sandbox.disk_usage import DiskUsage, UncountableError
 from numerai_predict.sandbox.environment import available_cpus, model_environment
 from numerai_predict.sandbox.launcher import Birthplace, Child, Launcher
-from numerai_predict.sandbox.outcome import Limits, Outcome, Stop
+from numerai_predict.sandbox.outcome import MAX_TASKS, Limits, Outcome, Stop
 from numerai_predict.sandbox.output import OutputRelay, read_now
 from numerai_predict.sandbox.process_tree import ProcessTree
 from numerai_predict.sandbox.provider import FileProvider

@@ -25,6 +25,7 @@ from tests.outcomes import (
     CONTAINED,
     DELIVERED,
     FAULTS,
+    NO_PICKLES,
     PLATFORM,
     ROWS,
     TERMINAL,
@@ -78,7 +79,7 @@ def commit(name: str, flags: tuple[str, ...] = (), file: str = "model.pkl", **se
 @cache
 def result_of(name: str, strict: bool = False) -> Result:
     """The one run that all tests of a model look at, with the flags and the file name of its row."""
-    row = {**FAULTS, **WARNINGS, **DELIVERED, **CONFINED}[name]
+    row = {**FAULTS, **NO_PICKLES, **WARNINGS, **DELIVERED, **CONFINED}[name]
     if isinstance(row, Fault):
         return commit(name, row.flags, row.file)
     if isinstance(row, Delivered):
@@ -179,6 +180,10 @@ class FaultyModels(BrokenModels):
         self.assertRegex(result_of("sleeps_forever").run.report["fault"]["trace"], r"sleeps_forever\.py")
 
 
+class OtherFiles(BrokenModels):
+    """A test for each row of NO_PICKLES."""
+
+
 class DoubtfulModels(BrokenModels):
     """Two tests for each row of WARNINGS."""
 
@@ -238,7 +243,7 @@ class ConfinedModels(BrokenModels):
 
 class Table(unittest.TestCase):
     def test_every_file_is_in_one_table(self) -> None:
-        rows = sorted([*FAULTS, *WARNINGS, *DELIVERED, *CONFINED, *CONTAINED, *TERMINAL, *PLATFORM])
+        rows = sorted([*FAULTS, *NO_PICKLES, *WARNINGS, *DELIVERED, *CONFINED, *CONTAINED, *TERMINAL, *PLATFORM])
         self.assertEqual(sorted(path.stem for path in FOLDER.glob("*.py")), rows)
 
     def test_every_file_says_what_it_does(self) -> None:
@@ -290,6 +295,7 @@ def add_tests(case: type[BrokenModels], table: Mapping[str, Fault | Warned | Del
 
 
 add_tests(FaultyModels, FAULTS)
+add_tests(OtherFiles, NO_PICKLES)
 add_tests(DoubtfulModels, WARNINGS)
 add_tests(StrangeModels, DELIVERED)
 add_tests(ConfinedModels, CONFINED)

@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from tests.harness import ROOT
-from tests.outcomes import CONFINED, CONTAINED, DELIVERED, FAULTS, TERMINAL, WARNINGS
+from tests.outcomes import CONFINED, CONTAINED, DELIVERED, FAULTS, NO_PICKLES, TERMINAL, WARNINGS
 
-MODELS = {*FAULTS, *WARNINGS, *DELIVERED, *CONFINED, *CONTAINED, *TERMINAL}
+MODELS = {*FAULTS, *NO_PICKLES, *WARNINGS, *DELIVERED, *CONFINED, *CONTAINED, *TERMINAL}
 
 
 def rows(heading: str) -> dict[str, list[str]]:
