@@ -3,7 +3,7 @@
 `make format` writes both, a test compares.
 """
 
-from numerai_predict.faults import Code
+from numerai_predict.faults import Blame, Code
 from tests import fault_examples
 from tests.harness import ROOT
 
@@ -31,9 +31,11 @@ def examples() -> str:
 
 
 def said(code: Code, example: dict[str, str]) -> str:
-    """The last lines of the run, but for the command; a wrong command line has one line alone."""
+    """The last lines of the run, but for the command; what is wrong with the command itself is one line alone."""
     if code is Code.USAGE:
         return f"predict.py: error: {example['message']} (see --help)"
+    if code.blame is Blame.USAGE:
+        return f"{code.blame.status}: {code.label}: {example['message']} {example['hint']}"
     return f"{code.blame.status}: {code.label}\n  {example['message']}\n  Hint: {example['hint']}"
 
 
