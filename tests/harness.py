@@ -47,6 +47,16 @@ class Run:
         fault = self.report.get("fault")
         return fault["code"] if fault else None
 
+    @property
+    def notices(self) -> list[str]:
+        """What the report says of the predictions."""
+        return without_container(self.report["predictions"]["notices"])
+
+
+def without_container(notices: list[str]) -> list[str]:
+    """The notices but for what only a container adds, in which the tests may run: that the file goes with it."""
+    return [notice for notice in notices if " is inside the container, " not in notice]
+
 
 class PredictTestCase(unittest.TestCase):
     """A test with a folder of its own, in which predict.py writes its output."""

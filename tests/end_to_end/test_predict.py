@@ -150,7 +150,7 @@ class TestSampleModels(PredictTestCase):
         self.assertRegex(run.stderr, r"INFO The benchmark models hold the live ids in another order")
         self.assertEqual(run.stderr.count("another order"), 1)
         self.assertNotRegex(run.stderr, r"WARNING .*benchmark")
-        (notice,) = run.report["predictions"]["notices"]
+        (notice,) = run.notices
         self.assertIn("another order", notice)
         self.assertRegex(
             self.predict(MODEL, "--debug").stderr, r"\n  notice +The benchmark models hold .* another order"
@@ -160,9 +160,8 @@ class TestSampleModels(PredictTestCase):
         ordered = self.folder / "benchmarks.parquet"
         pd.read_parquet(BENCHMARKS).reindex(pd.read_parquet(LIVE).index).to_parquet(ordered)
         run = self.predict(MODEL, "--debug", "--benchmarks", ordered)
-        self.assertEqual((run.status, run.report["predictions"]["notices"]), (0, []), run.stderr)
+        self.assertEqual((run.status, run.notices), (0, []), run.stderr)
         self.assertNotIn("order", run.stderr)
-        self.assertNotIn("notice", run.stderr)
 
     def test_benchmark_models_that_lack_live_ids_are_warned_of(self) -> None:
         fewer = self.folder / "benchmarks.parquet"
@@ -209,7 +208,7 @@ class TestIdsInAColumn(PredictTestCase):
         self.assertIn('data.set_index("id")', run.report["fault"]["hint"])
         self.assertNotIn("live_features.index", run.stderr)
 
-    def test_model_that_takes_the_ids_from_the_column_is_right_and_hears_of_the_data(self) -> None:
+    def test_model_that_takes_the_ids_from_the_column_is_right_and_gets_a_notice_of_the_data(self) -> None:
         run = self.predict(self.pickle(by_column), *self.data, "--strict")
         self.assertEqual((run.status, len(run.csvs)), (0, 1), run.stderr)
         self.assertEqual(
@@ -217,7 +216,7 @@ class TestIdsInAColumn(PredictTestCase):
                 "The ids of the live features are a column 'id'; in Numerai's file they are the index.",
                 "The ids of the benchmark models are a column 'id'; in Numerai's file they are the index.",
             ],
-            run.report["predictions"]["notices"],
+            run.notices,
         )
         self.assertIn("WARNING The ids of the live features are a column", run.stderr)
         self.assertTrue(all(run.report["predictions"]["spearman"].values()))
