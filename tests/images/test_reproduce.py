@@ -104,7 +104,7 @@ class ReproduceTest(ImageTestCase):
 
     def test_limits_of_the_run_and_of_the_container(self) -> None:
         model = ("--model", self.model(SLEEPS))
-        self.check_reproduces("timeout", self.mounts, *model, *self.data, "--time_limit", "20")
+        self.check_reproduces("timeout", self.mounts, *model, *self.data, "--time_limit", "10")
         model = ("--model", self.model(EATS))
         self.check_reproduces("out_of_memory", self.mounts, *model, *self.data, "--memory_limit", "500MB")
         given = self.check_reproduces("out_of_memory", (*self.mounts, "--memory", "700m"), *model, *self.data)
