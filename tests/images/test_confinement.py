@@ -156,7 +156,9 @@ class ReadOnlyTest(Confinement):
 
 
 class LittleMemoryTest(Confinement):
-    """What takes memory, of the model's processes or of the runtime."""
+    """What takes memory, of the model's processes or of the runtime. A model that takes it after its answer has
+    delivered if the kernel is faster than the runtime, and not otherwise: neither is wrong, so it is not tried.
+    """
 
     flags = ("--memory", "512m")
     rows: ClassVar[dict[str, Fault | Delivered]] = {
@@ -173,6 +175,7 @@ class LittleMemoryTest(Confinement):
             )
         },
     }
+    del rows["eats_memory_after_its_answer"]
 
 
 class KernelTest(unittest.TestCase):
