@@ -137,7 +137,7 @@ class ReproduceInContainerTest(ContainerTestCase):
     def command(self, *lines: str, root: str = ROOT, **changes: Any) -> list[str]:
         """The words between `docker run` and the image, and those after it."""
         self.mount(*lines, root=root)
-        given = {"model": "/work/model.pkl", "dataset": "v5.3/live.parquet", "output_dir": "/tmp", "report": None}
+        given = {"model": "/somewhere/model.pkl", "dataset": "v5.3/live.parquet", "output_dir": "/tmp", "report": None}
         run = {
             **given,
             "benchmarks": "v5.3/live_benchmark_models.parquet",
@@ -156,7 +156,7 @@ class ReproduceInContainerTest(ContainerTestCase):
             "3 86 0:9 / /tmp rw - tmpfs tmpfs rw",
         )
         expected = ["-v", "/home/me/x:/work:ro", "-v", "/home/me/one.parquet:/data/live.parquet", "--tmpfs", "/tmp"]
-        self.assertEqual([*expected, "--debug", "--model", "/work/model.pkl"], self.command(*given))
+        self.assertEqual([*expected, "--debug", "--model", "/somewhere/model.pkl"], self.command(*given))
 
     def test_mount_inside_another_is_kept_only_where_it_shows_something_else(self) -> None:
         outer = "1 86 254:0 /home/me /home/me rw - ext4 /dev/vda rw"

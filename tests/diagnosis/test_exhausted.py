@@ -13,7 +13,7 @@ FULL = replace(GOOD, phase="predicting", full_shared_memory_bytes=64 << 20)
 CRASH = """Fatal Python error: Bus error
 
 Current thread 0x00007f67e46c6b80 (most recent call first):
-  File "/work/model.py", line 9 in predict
+  File "/somewhere/model.py", line 9 in predict
 """
 
 
@@ -44,7 +44,9 @@ class ThreadsTest(DiagnosisTestCase):
         ):
             with self.subTest(status=status):
                 outcome = replace(FORTY, status=status, log_tail=f"loading\n{words}\n", trace=CRASH)
-                fault = self.check(Code.TOO_MANY_PROCESSES, outcome, f"; {words}) in predict (/work/model.py line 9).")
+                fault = self.check(
+                    Code.TOO_MANY_PROCESSES, outcome, f"; {words}) in predict (/somewhere/model.py line 9)."
+                )
                 self.assertIn("model.py", fault.trace)
 
     def test_process_that_died_long_after_it_printed_so_died_of_something_else(self) -> None:

@@ -111,13 +111,13 @@ class Scored:
     def __call__({1}): ...
 
 bare = functools.partial(function)
-told = functools.update_wrapper(functools.partial(function), function)
+updated = functools.update_wrapper(functools.partial(function), function)
 decorated = passed_on(function)
 instance, heir, object_of_a_decorator, decorated_call = Model(), Heir(), PassedOn(function), Scored(function, 2)
 method, of_class, static = Model().method, Model.of_class, Model.static
 decorated_twice = passed_on(passed_on(function))
 """
-CARRIED = ("function", "nested", "bare", "told", "instance", "heir", "method", "of_class", "static")
+CARRIED = ("function", "nested", "bare", "updated", "instance", "heir", "method", "of_class", "static")
 DECORATED = ("wrapper", "decorated", "decorated_twice", "object_of_a_decorator", "decorated_call")
 PARTIALS = """
 import functools

@@ -1,4 +1,4 @@
-"""network_attempts.py: an exception that comes out of the very call that tried the network is told from one beside."""
+"""network_attempts.py: which exceptions come out of the very call that tried the network, and which beside it."""
 
 import unittest
 from collections.abc import Callable
