@@ -98,7 +98,7 @@ def _certain(findings: Findings) -> Iterator[Fault]:
         yield named_in_main(findings.main_names, findings)
     if findings.own_names:
         yield _named_in_own_modules(findings)
-    elif missing := _missing(findings, "reference"):
+    if missing := [module for module in _missing(findings, "reference") if not _is_carried_in_part(module, findings)]:
         hint = for_missing([module.name for module in missing])
         yield Fault(Code.MISSING_MODULE, f"The pickle needs {_not_here(missing)}.", hint)
     for difference in findings.differences:
@@ -164,6 +164,12 @@ def _named_in_own_modules(findings: Findings) -> Fault:
         f"not installed here, and contains other parts of it: {_why_by_name(names, findings)}."
     )
     return Fault(Code.MISSING_MODULE, message, _instead(names, findings))
+
+
+def _is_carried_in_part(module: Module, findings: Findings) -> bool:
+    """Whether the pickle carries other parts of the module, which is said of these names then."""
+    own = (name.partition(":")[0] for name in findings.own_names)
+    return any(f"{name}.".startswith(f"{module.name}.") for name in own)
 
 
 def _by_kind(names: list[str], findings: Findings) -> tuple[list[str], list[str], list[str]]:

@@ -192,6 +192,12 @@ class BeforeLoadingTest(unittest.TestCase):
         self.assertNotIn("register_pickle_by_value", fault.hint)
         self.assertEqual([fault.message], [fault.message for fault in expected(findings)])
 
+    def test_modules_that_are_missing_besides_a_carried_one_are_named_too(self) -> None:
+        modules = [missing("my_utils"), missing("shap")]
+        findings = replace(GOOD, modules=modules, own_names=["my_utils.deep:weight"])
+        _, other = expected(findings)
+        self.assertEqual("The pickle needs the module 'shap', which is not installed here.", other.message)
+
     def test_names_of_a_pickle_inside_the_pickle_are_expected_to_be_missed_but_not_certain(self) -> None:
         findings = replace(GOOD, nested_names=["Net"])
         self.assertIsNone(before_loading(findings))
