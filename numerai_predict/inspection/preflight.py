@@ -24,7 +24,7 @@ def before_loading(findings: Findings) -> Fault | None:
 
 
 def expected(findings: Findings) -> list[Fault]:
-    """Why this image cannot be expected to run the model, the gravest reason first; empty if it can."""
+    """Why this environment cannot be expected to run the model, the gravest reason first; empty if it can."""
     return [*_certain(findings), *_likely(findings)]
 
 
