@@ -68,6 +68,11 @@ class ProcessTree:
         """How many of its processes were alive at the last look."""
         return sum(not member.dead for member in self._members.values())
 
+    def is_empty(self) -> bool:
+        """Whether none that is known lives, nor any below these."""
+        self._look()
+        return self.count() == 0
+
     def cpu_s(self) -> float:
         """The CPU time that its processes have used so far, those included that have ended; NaN if it is not known."""
         self._look()

@@ -12,11 +12,16 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from numerai_predict.sandbox import linux
 from numerai_predict.sandbox.process_tree import ProcessTree
 from numerai_predict.sandbox.workspace import REMOVE_SECONDS, remove_files
+
+# https://man7.org/linux/man-pages/man5/proc_pid_oom_score_adj.5.html
+OOM_SCORE_ADJ = Path("/proc/self/oom_score_adj")
+MOST_OOM_SCORE_ADJ = 1000
 
 
 def fork_program(reports: int, user: int | None, folder: str | None = None) -> int:
@@ -30,6 +35,7 @@ def fork_program(reports: int, user: int | None, folder: str | None = None) -> i
     """
     runtime, reaper = os.getppid(), os.getpid()
     unadopted = _adopt_orphans()
+    _die_before_runtime()
     _set_dumpable(False)
     clear_away = functools.partial(_clear_away, folder, user)
     signal.signal(signal.SIGTERM, lambda *_: _end_all(clear_away))  # Before there is anything to end.
@@ -132,6 +138,15 @@ def _adopt_orphans() -> str:
     except OSError as error:
         return f"a process that leaves its parent is not found again ({error.strerror or error})"
     return ""
+
+
+def _die_before_runtime() -> None:
+    """Be ended before the runtime when memory runs out, though after the program: while the kernel takes down what it
+    has ended, that still holds its memory and can be ended no more, and the next that wants a page has another end.
+    """
+    with contextlib.suppress(OSError):  # macOS has none.
+        ours = int(OOM_SCORE_ADJ.read_text())
+        OOM_SCORE_ADJ.write_text(str((ours + MOST_OOM_SCORE_ADJ) // 2))
 
 
 def _set_dumpable(dumpable: bool) -> None:

@@ -340,7 +340,7 @@ class Supervisor:
             self._ask_where()
         if self._reports.program is None:  # Nothing is below it yet. A fork to come ends with it (fork_program).
             _send(child.pid, signal.SIGKILL)
-        self._tree.kill(self._reaper_has_ended)
+        self._tree.kill(self._nothing_is_left)
         if not self._reports.has_ended:
             _send(child.pid, signal.SIGKILL)
 
@@ -356,9 +356,10 @@ class Supervisor:
 
         self._workspace.remove(is_late)
 
-    def _reaper_has_ended(self) -> bool:
+    def _nothing_is_left(self) -> bool:
+        """Whether the reaper has ended, when nothing is left below it or the kernel needs memory."""
         self._listen(KILL_POLL_SECONDS)
-        return self._reports.has_ended
+        return self._reports.has_ended and (self._reports.status is not None or self._tree.is_empty())
 
     def _ask_where(self) -> None:
         """Let the program say where it is: its faulthandler may answer this signal."""

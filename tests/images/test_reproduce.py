@@ -39,6 +39,7 @@ class ReproduceTest(ImageTestCase):
     def check_reproduces(self, code: str, engine: tuple[str, ...], *words: str | Path) -> list[str]:
         """The words of the command after `docker run`, which fails with the same code and message."""
         said = self.run_once(engine, *words)
+        self.assertRegex(said, COMMAND)
         command = COMMAND.findall(said)[-1]
         (given,) = [word for word in shlex.split(command) if word.startswith("numerai_predict_py_")]
         self.check_mounts(shlex.split(command))

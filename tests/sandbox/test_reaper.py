@@ -13,7 +13,7 @@ import time
 import unittest
 from pathlib import Path
 
-from numerai_predict.sandbox.reaper import ReaperReports
+from numerai_predict.sandbox.reaper import OOM_SCORE_ADJ, ReaperReports
 from tests.harness import ROOT
 
 PROGRAM = f"""
@@ -78,6 +78,22 @@ class ReaperTest(unittest.TestCase):
         self.read_reports()
         self.assertEqual(0, self.reports.status)
         self.assertGreater(time.monotonic() - began, 0.8)
+
+    @unittest.skipUnless(OOM_SCORE_ADJ.exists(), "needs Linux")
+    def test_kernel_in_want_of_memory_ends_a_program_before_its_reaper_and_that_before_the_runtime(
+        self,
+    ) -> None:
+        process = self.start(
+            """
+from numerai_predict.sandbox.confine import _take_little
+_take_little(None, 1 << 30)
+for pid in (reaper, os.getpid()):
+    print(open(f"/proc/{pid}/oom_score_adj").read().strip(), flush=True)
+"""
+        )
+        assert process.stdout is not None
+        reaper, program = map(int, process.stdout.read().split())
+        self.assertTrue(int(OOM_SCORE_ADJ.read_text()) < reaper < program, (reaper, program))
 
     def test_memory_and_environment_of_the_reaper_are_closed_to_the_program(self) -> None:
         process = self.start(

@@ -232,6 +232,28 @@ class TestRunLimited(unittest.TestCase):
         assert outcome.answer is not None
         self.assert_ends(outcome.answer["child"])
 
+    def test_processes_of_a_program_whose_reaper_is_killed_are_ended(self) -> None:
+        """As the kernel does, in want of memory."""
+
+        def kill() -> Path:
+            time.sleep(0.5)  # The runtime looks at what runs.
+            os.kill(int(shown.getvalue().split()[0]), signal.SIGKILL)
+            return Path(__file__)
+
+        shown = io.BytesIO()
+        program = """
+            child = os.fork()
+            if child == 0:
+                time.sleep(600)
+            print(reaper, child, os.getpid(), flush=True)
+            channel.request("model")
+            time.sleep(600)
+        """
+        outcome = Supervisor(launching(program), Limits(wall_s=60), giving(model=kill), stdout=shown).run()
+        self.assertEqual((-signal.SIGKILL, None), (outcome.status, outcome.stopped))
+        for pid in shown.getvalue().split()[1:]:
+            self.assert_ends(int(pid))
+
     def test_time_in_which_the_program_waits_for_us_does_not_count(self) -> None:
         def slowly() -> Path:
             time.sleep(2)
