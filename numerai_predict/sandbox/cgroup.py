@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from numerai_predict.sandbox.kernel_file import KernelFile, figure
 
 MOUNT = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
@@ -12,10 +14,13 @@ MEMINFO = Path("/proc/meminfo")
 
 @dataclass(frozen=True)
 class MemoryGroup:
-    """A group of processes whose memory is counted and limited together."""
+    """A group of processes whose memory is counted and limited together. What it holds is read from files that stay
+    open, until `close`.
+    """
 
     folder: Path
     version: int
+    _files: dict[Path, KernelFile] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def ours(cls, mount: Path = MOUNT, membership: Path = MEMBERSHIP) -> "MemoryGroup | None":
@@ -42,9 +47,9 @@ class MemoryGroup:
 
     def held_bytes(self) -> int:
         """What the processes hold now, without the disk's cache; shared pages and memory files count once."""
-        values = self._values("memory.stat")
-        names = ("total_rss", "total_shmem") if self.version == 1 else ("anon", "shmem")
-        return sum(values.get(name, 0) for name in names)
+        stat = self._read(self.folder / "memory.stat")
+        names = (b"total_rss ", b"total_shmem ") if self.version == 1 else (b"anon ", b"shmem ")
+        return sum(figure(stat, name) for name in names)
 
     def kernel_bytes(self) -> tuple[int, int]:
         """What the kernel holds for the processes (buffers of sockets and pipes, page tables, …), and how much of that
@@ -53,11 +58,12 @@ class MemoryGroup:
         """
         if self.version == 1:
             names = ("memory.kmem.usage_in_bytes", "memory.kmem.tcp.usage_in_bytes")
-            return sum(sum(_numbers(self.folder / name)) for name in names), _machine_caches()
-        values = self._values("memory.stat")
-        parts = ("slab", "kernel_stack", "pagetables", "percpu")  # Before Linux 5.18 they have no sum.
-        kernel = values.get("kernel") or sum(values.get(name, 0) for name in parts)
-        return max(0, kernel - values.get("slab_reclaimable", 0)) + values.get("sock", 0), 0
+            held = sum(int(self._read(self.folder / name) or 0) for name in names)
+            return held, figure(self._read(MEMINFO), b"SReclaimable:") * 1024
+        stat = self._read(self.folder / "memory.stat")
+        parts = (b"slab ", b"kernel_stack ", b"pagetables ", b"percpu ")  # Before Linux 5.18 they have no sum.
+        kernel = figure(stat, b"kernel ") or sum(figure(stat, name) for name in parts)
+        return max(0, kernel - figure(stat, b"slab_reclaimable ")) + figure(stat, b"sock "), 0
 
     def oom_kills(self) -> int:
         """How many processes the kernel has ended here for want of memory."""
@@ -66,6 +72,14 @@ class MemoryGroup:
     def pids(self) -> set[int]:
         """The processes in it and in the groups below; 0 stands for those outside of our PID namespace."""
         return {pid for folder, _, _ in os.walk(self.folder) for pid in _numbers(Path(folder, "cgroup.procs"))}
+
+    def close(self) -> None:
+        """Close its files; the next look opens them again."""
+        for file in self._files.values():
+            file.close()
+
+    def _read(self, path: Path) -> bytes:
+        return self._files.setdefault(path, KernelFile(path)).read()
 
     def _values(self, name: str) -> dict[str, int]:
         lines = (line.split() for line in _read(self.folder / name).splitlines())
@@ -93,13 +107,6 @@ def _candidates(controller: str, mount: Path, membership: Path) -> Iterator[tupl
         else:
             continue
         yield from ((folder, version) for root in roots for folder in (root / path.lstrip("/"), root))
-
-
-def _machine_caches() -> int:
-    for line in _read(MEMINFO).splitlines():
-        if line.startswith("SReclaimable:"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 def _numbers(path: Path) -> set[int]:

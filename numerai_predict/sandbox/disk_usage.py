@@ -35,6 +35,11 @@ class DiskUsage:
         self._next_look = time.monotonic() + INTERVAL_SECONDS
         self._broken_looks = 0
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether a look is under way, and waits for the next step."""
+        return self._look is not None
+
     def step(self) -> None:
         """Go on looking for some milliseconds, if it is time to. Raises UncountableError."""
         now = time.monotonic()

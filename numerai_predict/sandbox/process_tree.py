@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from numerai_predict.sandbox.cgroup import MemoryGroup
+from numerai_predict.sandbox.kernel_file import KernelFile, figure
 
 PROC = "/proc"
-# Looking for new descendants walks all of /proc; reading the memory of the known ones does not.
+# Looking for new descendants walks all of /proc, so it is done when one may have been born; and now and then, as a
+# process may come into our group without that. Reading the memory of the known ones walks nothing.
 REFRESH_SECONDS = 0.2
+LONGEST_REFRESH_SECONDS = 5.0
 # One that the kernel holds back (a dead network drive) may take for ever to end.
 KILL_SECONDS = 5.0
 UNKNOWN = 0
@@ -52,6 +55,8 @@ class ProcessTree:
         self._members: dict[int, _Process] = {}
         self._group = group
         self._others: list[int] | None = None
+        self._births = _Births(reaper)
+        self._statuses: dict[int, KernelFile] = {}
         _reapers.add(reaper)
         self._look()
         self.disregard_files()
@@ -62,7 +67,7 @@ class ProcessTree:
         """
         self._before_bytes = self._unowned_bytes()
         self._kernel_before = self._group.kernel_bytes() if self._group else (0, 0)
-        self._largest_total = self.peak_memory_bytes = 0
+        self.peak_memory_bytes = 0
 
     def count(self) -> int:
         """How many of its processes were alive at the last look."""
@@ -87,17 +92,15 @@ class ProcessTree:
 
     def memory_bytes(self) -> int:
         """What the tree holds now; keeps the peak."""
-        if time.monotonic() - self._looked >= REFRESH_SECONDS:
+        age = time.monotonic() - self._looked
+        if age >= LONGEST_REFRESH_SECONDS or (age >= REFRESH_SECONDS and self._births.may_be_unseen()):
             self._look()
         if self._group is None or self._others is None:
             total = self._sum_of_members()
         else:
-            others_bytes = self._before_bytes + sum(map(_private_bytes, self._others))
+            others_bytes = self._before_bytes + sum(map(self._private_bytes, self._others))
             total = max(0, self._group.held_bytes() - others_bytes) + self._kernel_growth(self._group)
-        self._largest_total = max(self._largest_total, total)
-        # The kernel remembers a peak between two polls, though only for each process on its own (VmHWM).
-        highest = _kib(self.program, "status", b"VmHWM:") if self.program else 0
-        self.peak_memory_bytes = max(self.peak_memory_bytes, self._largest_total, highest)
+        self.peak_memory_bytes = max(self.peak_memory_bytes, total)
         return total
 
     def kill(self, is_over: Callable[[], bool]) -> None:
@@ -115,11 +118,18 @@ class ProcessTree:
                 _signal(groups, number)
         _reapers.discard(self._reaper.pid)
 
+    def close(self) -> None:
+        """Close its files; a later look opens them again."""
+        self._births.close()
+        for file in self._statuses.values():
+            file.close()
+
     def _groups(self) -> set[int]:
         """The process groups of the members; a program that has just been forked is still in the reaper's."""
         return {member.group for member in self._members.values()} - {self._reaper.group}
 
     def _look(self) -> None:
+        self._births.note()
         # The group first: so everyone in it who lives is among the processes.
         grouped = self._group.pids() if self._group else set()
         processes = _list_processes()
@@ -135,6 +145,8 @@ class ProcessTree:
         self._members = {pid: member for pid, member in members.items() if member.session != self._session}
         others = [pid for pid in grouped if pid in processes and pid not in members and pid != self._reaper.pid]
         self._others = others if self._are_ours(others, grouped, processes, children) else None
+        for pid in set(self._statuses) - {*others}:
+            self._statuses.pop(pid).close()
         self._looked = time.monotonic()
 
     def _are_ours(
@@ -151,9 +163,8 @@ class ProcessTree:
         if self._group is None or self._others is None:
             self._group = None
             return 0
-        return max(
-            0, self._group.held_bytes() - sum(map(_private_bytes, [*self._others, *self._members, self._reaper.pid]))
-        )
+        owners = [*self._others, *self._members, self._reaper.pid]
+        return max(0, self._group.held_bytes() - sum(map(self._private_bytes, owners)))
 
     def _kernel_growth(self, group: MemoryGroup) -> int:
         """What the kernel has come to hold for the group, without what may be its caches: of the files that were made
@@ -162,13 +173,50 @@ class ProcessTree:
         kernel, caches = (now - before for now, before in zip(group.kernel_bytes(), self._kernel_before, strict=True))
         return max(0, kernel - max(0, caches))
 
+    def _private_bytes(self, pid: int) -> int:
+        """The memory of a process that no file backs, as a control group counts it."""
+        return _kib(self._status(pid), b"RssAnon:", b"RssShmem:")
+
+    def _status(self, pid: int) -> bytes:
+        return self._statuses.setdefault(pid, KernelFile(f"{PROC}/{pid}/status")).read()
+
     def _sum_of_members(self) -> int:
         total = sum(_rss_bytes(pid) or member.rss for pid, member in self._members.items())
         # RSS counts a page once for each process that shares it. The exact figure (PSS) is slow to read, so it is
         # read only where the sum would be news.
-        if len(self._members) > 1 and total > self._largest_total:
+        if len(self._members) > 1 and total > self.peak_memory_bytes:
             total = sum(_pss_bytes(pid) or member.rss for pid, member in self._members.items())
         return total
+
+
+class _Births:
+    """Whether a process or thread may have been born, anywhere in our PID namespace, that no look has seen: whether the
+    last number that the kernel has given moved (https://man7.org/linux/man-pages/man5/proc_loadavg.5.html).
+    """
+
+    def __init__(self, newborn: int) -> None:
+        self._file = KernelFile(f"{PROC}/loadavg")
+        self._noted = (UNKNOWN, UNKNOWN)
+        # gVisor counts nothing, and lxcfs may be seconds late.
+        self._counts = self._last_pid() >= newborn
+
+    def note(self) -> None:
+        """A look begins."""
+        self._noted = (self._noted[1], self._last_pid())
+
+    def may_be_unseen(self) -> bool:
+        """Whether another look may find more. Two have to have begun since the last birth, as a process has its number
+        a moment before it can be seen.
+        """
+        return not self._counts or {self._last_pid()} != {*self._noted}
+
+    def close(self) -> None:
+        """Close the file; the next look opens it again."""
+        self._file.close()
+
+    def _last_pid(self) -> int:
+        *_, last = self._file.read().split() or [b"0"]
+        return int(last)
 
 
 def _signal(groups: Iterable[int], number: signal.Signals) -> None:
@@ -242,18 +290,12 @@ def _rss_bytes(pid: int) -> int:
 
 def _pss_bytes(pid: int) -> int:
     # Denied to root of a container for a process of another user (no CAP_SYS_PTRACE).
-    return _kib(pid, "smaps_rollup", b"Pss:") or _rss_bytes(pid)
+    return _kib(_read(pid, "smaps_rollup"), b"Pss:") or _rss_bytes(pid)
 
 
-def _private_bytes(pid: int) -> int:
-    """Its memory that no file backs, as a control group counts it."""
-    return _kib(pid, "status", b"RssAnon:", b"RssShmem:")
-
-
-def _kib(pid: int, file: str, *labels: bytes) -> int:
-    """The sum of the lines `labels` of one of the process's files, in bytes; 0 if it cannot be read."""
-    lines = _read(pid, file).splitlines()
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(labels))
+def _kib(text: bytes, *labels: bytes) -> int:
+    """The sum of the lines `labels` of one of a process's files, in bytes."""
+    return sum(figure(text, label) for label in labels) * 1024
 
 
 def _read(pid: int, file: str) -> bytes:

@@ -10,6 +10,7 @@ import json
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ from numerai_predict.sandbox.workspace import REMOVE_SECONDS, remove_files
 # https://man7.org/linux/man-pages/man5/proc_pid_oom_score_adj.5.html
 OOM_SCORE_ADJ = Path("/proc/self/oom_score_adj")
 MOST_OOM_SCORE_ADJ = 1000
+# The unit of `ru_maxrss`, which is not the same everywhere.
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 def fork_program(reports: int, user: int | None, folder: str | None = None) -> int:
@@ -29,9 +32,9 @@ def fork_program(reports: int, user: int | None, folder: str | None = None) -> i
     reaper, which the user cannot signal, and never returns.
 
     The reaper writes lines of JSON to the descriptor `reports`: the program's process id with why its orphans would not
-    be adopted (empty: they are), then its exit status. It ends when nothing is left below it. When the runtime dies it
-    ends all of it, and removes the program's `folder` and what its user has in shared memory. Returns the reaper's
-    process id. Call it before there are threads.
+    be adopted (empty: they are), then its exit status with the most memory that one of its processes held. It ends when
+    nothing is left below it. When the runtime dies it ends all of it, and removes the program's `folder` and what its
+    user has in shared memory. Returns the reaper's process id. Call it before there are threads.
     """
     runtime, reaper = os.getppid(), os.getpid()
     unadopted = _adopt_orphans()
@@ -54,13 +57,15 @@ def fork_program(reports: int, user: int | None, folder: str | None = None) -> i
 
 
 class ReaperReports:
-    """What the reaper has reported: the program's process id and exit status, None until then; whether the reaper has
-    gone; and why the program's orphans are not adopted, if so.
+    """What the reaper has reported: the program's process id and exit status, None until then; the most memory that it,
+    or a process that it waited for, has held at a time; whether the reaper has gone; and why the program's orphans are
+    not adopted, if so.
     """
 
     def __init__(self) -> None:
         self.program: int | None = None
         self.status: int | None = None
+        self.peak_bytes = 0
         self.unadopted = ""
         self.has_ended = False
         self._buffer = b""
@@ -72,7 +77,7 @@ class ReaperReports:
         for line in lines:
             facts = json.loads(line)
             if "status" in facts:
-                self.status = facts["status"]
+                self.status, self.peak_bytes = facts["status"], facts["peak_bytes"]
             else:
                 self.program, self.unadopted = facts["program"], facts["unadopted"]
 
@@ -89,9 +94,10 @@ def _reap(program: int, reports: int, runtime: int, unadopted: str, clear_away: 
         os.kill(os.getpid(), signal.SIGTERM)
     with contextlib.suppress(ChildProcessError):
         while True:
-            pid, status = os.wait()
+            pid, status, usage = os.wait3(0)
             if pid == program:
-                _report(reports, status=os.waitstatus_to_exitcode(status))
+                peak_bytes = usage.ru_maxrss * MAXRSS_BYTES
+                _report(reports, status=os.waitstatus_to_exitcode(status), peak_bytes=peak_bytes)
     if _has_no_reader(reports):
         clear_away()
     os._exit(0)

@@ -23,6 +23,7 @@ from numerai_predict.sandbox.environment import available_cpus, model_environmen
 from numerai_predict.sandbox.launcher import Birthplace, Child, Launcher
 from numerai_predict.sandbox.outcome import MAX_TASKS, Limits, Outcome, Stop
 from numerai_predict.sandbox.output import OutputRelay, read_now
+from numerai_predict.sandbox.pace import MOVING_SECONDS, Pace
 from numerai_predict.sandbox.process_tree import ProcessTree
 from numerai_predict.sandbox.provider import FileProvider
 from numerai_predict.sandbox.reaper import ReaperReports
@@ -32,7 +33,6 @@ from numerai_predict.sandbox.task import Task
 from numerai_predict.sandbox.user_name import name_of
 from numerai_predict.sandbox.workspace import REMOVE_SECONDS, SHARED_MEMORY, Workspace
 
-POLL_SECONDS = 0.02
 # A program that has answered has nothing left to do; it gets this long to leave.
 LEAVE_SECONDS = 5.0
 DRAIN_SECONDS = 1.0
@@ -80,6 +80,8 @@ class Supervisor:
         self._reports = ReaperReports()
         self._trace = bytearray()
         self._shared_memory = SharedMemory(SHARED_MEMORY)
+        self._pace = Pace(self._limits.memory_bytes, available_cpus())
+        self._next_look = 0.0
         self._child: Child | None = None
         self._stopped: Stop | None = None
         self._cpu_before_last_s = math.nan
@@ -115,6 +117,8 @@ class Supervisor:
     # Start
 
     def _start(self) -> None:
+        if self._group is not None:
+            self._resources.callback(self._group.close)
         self._oom_kills_before = self._group.oom_kills() if self._group else 0
         self._workspace = Workspace()
         self._resources.callback(self._remove_files)
@@ -131,6 +135,7 @@ class Supervisor:
         self._resources.callback(self._disk.close)
         try:
             self._tree = ProcessTree(child.pid, self._group)
+            self._resources.callback(self._tree.close)
         except BaseException:
             _abandon(child)
             raise
@@ -178,8 +183,10 @@ class Supervisor:
     # Watch
 
     def _step(self) -> None:
-        """Listen for one poll interval, and hold the program to its limits."""
-        self._listen(POLL_SECONDS)
+        """Listen until it is time to look, and then hold the program to its limits."""
+        self._listen(max(0.0, self._next_look - time.monotonic()))
+        if time.monotonic() < self._next_look:
+            return
         limits = self._limits
         memory = self._tree.memory_bytes()
         # What it is given may come to lie in a tmpfs, where it would count as the program's memory.
@@ -192,9 +199,21 @@ class Supervisor:
             self._look_at_clock(limits.wall_s)
         self._look_at_disk()
         self._shared_memory.look()
+        self._next_look = time.monotonic() + self._pause(memory)
+
+    def _pause(self, memory: int) -> float:
+        """Seconds until the next look: none of what it would find can go far meanwhile."""
+        together = self._tree.count() > 1 or self._shared_memory.is_used
+        pauses = [self._pace.seconds(memory, together), self._leave_by - time.monotonic()]
+        if self._disk.is_looking:
+            pauses.append(MOVING_SECONDS)
+        if self._limits.wall_s is not None:
+            left_s = self._limits.wall_s - self._clock.used_s()
+            pauses += [left_s, left_s - _last_s(self._limits.wall_s)]
+        return min(pause for pause in pauses if pause > 0)
 
     def _look_at_clock(self, wall_s: float) -> None:
-        used_s, last_s = self._clock.used_s(), max(LEAST_LAST_S, wall_s * LAST_SHARE)
+        used_s, last_s = self._clock.used_s(), _last_s(wall_s)
         if used_s > wall_s:
             self._stop(Stop.TIME)
             if self._tree.cpu_s() - self._cpu_before_last_s < IDLE_SHARE * last_s:
@@ -390,7 +409,8 @@ class Supervisor:
             phases=dict(self._clock.phases),
             waited_s=self._clock.waited_s,
             cpu_s=cpu_s,
-            peak_memory_bytes=self._tree.peak_memory_bytes,
+            # The kernel remembers a peak between two looks, though only for each process on its own.
+            peak_memory_bytes=max(self._tree.peak_memory_bytes, self._reports.peak_bytes),
             log_tail=self._relay.tail,
             limits=self._limits,
             files=tuple(self._files),
@@ -430,6 +450,11 @@ def _most_tasks() -> str:
     return (
         f"{MAX_TASKS if number == resource.RLIM_INFINITY else min(number, MAX_TASKS):,} processes and threads of a user"
     )
+
+
+def _last_s(wall_s: float) -> float:
+    """The seconds at the end of a program's time in which it is seen whether it only waits."""
+    return max(LEAST_LAST_S, wall_s * LAST_SHARE)
 
 
 def _abandon(child: Child) -> None:

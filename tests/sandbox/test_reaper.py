@@ -16,6 +16,7 @@ from pathlib import Path
 from numerai_predict.sandbox.reaper import OOM_SCORE_ADJ, ReaperReports
 from tests.harness import ROOT
 
+MB = 1_000_000
 PROGRAM = f"""
 import os, sys, time
 sys.path.insert(0, {str(ROOT)!r})
@@ -66,6 +67,11 @@ class ReaperTest(unittest.TestCase):
         self.start("os.abort()")
         self.read_reports()
         self.assertEqual(-signal.SIGABRT, self.reports.status)
+
+    def test_peak_is_what_the_program_held_at_a_time_also_if_it_was_freed_and_killed(self) -> None:
+        self.start(f"held = b'x' * {200 * MB}\ndel held\nos.kill(os.getpid(), 9)")
+        self.read_reports()
+        self.assertTrue(200 * MB < self.reports.peak_bytes < 260 * MB, self.reports.peak_bytes)
 
     def test_program_leads_a_session_of_its_own_below_the_reaper(self) -> None:
         process = self.start("print(os.getsid(0) == os.getpid(), os.getppid() == reaper, flush=True)")
@@ -169,8 +175,9 @@ class ReportsTest(unittest.TestCase):
         line = json.dumps({"program": 7, "unadopted": "why"}).encode() + b"\n"
         reports.feed(line[:5])
         self.assertIsNone(reports.program)
-        reports.feed(line[5:] + b'{"status": -9}\n')
+        reports.feed(line[5:] + b'{"status": -9, "peak_bytes": 5}\n')
         self.assertEqual((7, "why", -9, False), (reports.program, reports.unadopted, reports.status, reports.has_ended))
+        self.assertEqual(5, reports.peak_bytes)
         reports.feed(b"")
         self.assertTrue(reports.has_ended)
 
