@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from numerai_predict.sandbox.births import Births
 from numerai_predict.sandbox.cgroup import MemoryGroup
 from numerai_predict.sandbox.kernel_file import KernelFile, figure
 
@@ -55,7 +56,7 @@ class ProcessTree:
         self._members: dict[int, _Process] = {}
         self._group = group
         self._others: list[int] | None = None
-        self._births = _Births(reaper)
+        self._births = Births(reaper)
         self._statuses: dict[int, KernelFile] = {}
         _reapers.add(reaper)
         self._look()
@@ -129,7 +130,7 @@ class ProcessTree:
         return {member.group for member in self._members.values()} - {self._reaper.group}
 
     def _look(self) -> None:
-        self._births.note()
+        self._births.note_look()
         # The group first: so everyone in it who lives is among the processes.
         grouped = self._group.pids() if self._group else set()
         processes = _list_processes()
@@ -187,36 +188,6 @@ class ProcessTree:
         if len(self._members) > 1 and total > self.peak_memory_bytes:
             total = sum(_pss_bytes(pid) or member.rss for pid, member in self._members.items())
         return total
-
-
-class _Births:
-    """Whether a process or thread may have been born, anywhere in our PID namespace, that no look has seen: whether the
-    last number that the kernel has given moved (https://man7.org/linux/man-pages/man5/proc_loadavg.5.html).
-    """
-
-    def __init__(self, newborn: int) -> None:
-        self._file = KernelFile(f"{PROC}/loadavg")
-        self._noted = (UNKNOWN, UNKNOWN)
-        # gVisor counts nothing, and lxcfs may be seconds late.
-        self._counts = self._last_pid() >= newborn
-
-    def note(self) -> None:
-        """A look begins."""
-        self._noted = (self._noted[1], self._last_pid())
-
-    def may_be_unseen(self) -> bool:
-        """Whether another look may find more. Two have to have begun since the last birth, as a process has its number
-        a moment before it can be seen.
-        """
-        return not self._counts or {self._last_pid()} != {*self._noted}
-
-    def close(self) -> None:
-        """Close the file; the next look opens it again."""
-        self._file.close()
-
-    def _last_pid(self) -> int:
-        *_, last = self._file.read().split() or [b"0"]
-        return int(last)
 
 
 def _signal(groups: Iterable[int], number: signal.Signals) -> None:

@@ -105,6 +105,16 @@ class CountedTest(DiskUsageCase):
         self.assertGreater(steps, 2)
         self.assertLess(longest, 0.5)
 
+    def test_look_is_under_way_until_its_last_step(self) -> None:
+        self.write("file")
+        self.write("other")
+        self.assertFalse(self.usage.is_looking)
+        with mock.patch.object(disk_usage, "STEP_SECONDS", 0.0):
+            self.usage.step()
+        self.assertTrue(self.usage.is_looking)
+        self.look()
+        self.assertFalse(self.usage.is_looking)
+
     def test_nothing_is_looked_at_before_a_look_is_due(self) -> None:
         self.write("file")
         usage = DiskUsage(str(self.folder), "", None)

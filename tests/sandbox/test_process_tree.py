@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from unittest import mock
 
+from numerai_predict.sandbox import process_tree
+from numerai_predict.sandbox.births import Births
 from numerai_predict.sandbox.cgroup import MemoryGroup
 from numerai_predict.sandbox.process_tree import REFRESH_SECONDS, ProcessTree
 from tests.harness import ROOT
@@ -247,6 +249,38 @@ class MemoryOfGroupTest(TreeCase):
         tree = self.waiting()
         self.holds(1300 * MB, *self.family, 0, self.program)
         self.assertTrue(5 * MB < self.look(tree) < 30 * MB)
+
+
+@linux_only
+class RefreshTest(TreeCase):
+    """When all processes are walked."""
+
+    def walks(self, births: bool, longest: float) -> int:
+        """How often it happens in one look, if somebody may have been born, and so much time may pass without."""
+        tree = self.start("say('ready')\nwait()")
+        self.hear()
+        with (
+            mock.patch.object(Births, "may_be_unseen", return_value=births),
+            mock.patch.object(process_tree, "LONGEST_REFRESH_SECONDS", longest),
+            mock.patch.object(process_tree, "_list_processes", wraps=process_tree._list_processes) as listing,
+        ):
+            self.look(tree)
+        return listing.call_count
+
+    def test_processes_are_walked_when_one_may_have_been_born_and_after_long(self) -> None:
+        self.assertEqual([0, 1, 1], [self.walks(False, 60), self.walks(True, 60), self.walks(False, REFRESH_SECONDS)])
+
+    def test_tree_that_is_closed_leaves_no_descriptor(self) -> None:
+        before = len(os.listdir("/proc/self/fd"))
+        group = MemoryGroup.ours()
+        tree = self.start("say('ready')\nwait()", group)
+        ours = {cast(BinaryIO, stream).fileno() for stream in (self.reaper.stdin, self.reaper.stdout)}
+        self.hear()
+        self.look(tree)
+        tree.close()
+        if group:
+            group.close()
+        self.assertEqual(before + len(ours), len(os.listdir("/proc/self/fd")))
 
 
 @linux_only

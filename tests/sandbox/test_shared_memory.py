@@ -25,6 +25,16 @@ class SharedMemoryTest(unittest.TestCase):
         self.assertEqual(self.look(64, 0, 64), 64 * MB)
         self.assertEqual(self.look(3), 64 * MB)
 
+    def test_memory_is_used_while_anything_lies_in_it(self) -> None:
+        watched = SharedMemory(Path("/dev/shm"))
+        used = []
+        for left in (64, 63, 64):
+            found = SimpleNamespace(f_bfree=left, f_blocks=64, f_frsize=MB)
+            with mock.patch.object(os, "statvfs", return_value=found):
+                watched.look()
+            used.append(watched.is_used)
+        self.assertEqual([False, True, False], used)
+
     def test_memory_with_room_is_not_full(self) -> None:
         self.assertIsNone(self.look(64, 8))
 

@@ -222,6 +222,23 @@ class TestRunLimited(unittest.TestCase):
         self.assertGreater(outcome.peak_memory_bytes, 300_000_000)
         self.assertLess(outcome.peak_memory_bytes, 3_000_000_000)
 
+    def test_peak_is_known_of_memory_that_was_freed_before_anybody_looked(self) -> None:
+        outcome = self.run_program("held = b'x' * 400_000_000; del held; channel.answer({})")
+        self.assertGreater(outcome.peak_memory_bytes, 400_000_000)
+
+    def test_program_that_says_much_is_not_looked_at_each_time(self) -> None:
+        program = "for _ in range(300):\n    print('more', flush=True)\n    time.sleep(0.002)\nchannel.answer({})"
+        with mock.patch.object(ProcessTree, "memory_bytes", return_value=0) as looks:
+            self.run_program(program)
+        self.assertTrue(0 < looks.call_count < 100, looks.call_count)
+
+    @unittest.skipUnless(Path("/proc/self/fd").exists(), "needs Linux")
+    def test_run_leaves_no_descriptor_open(self) -> None:
+        self.run_program("channel.answer({})")
+        before = os.listdir("/proc/self/fd")
+        self.run_program("channel.answer({})")
+        self.assertEqual(before, os.listdir("/proc/self/fd"))
+
     def test_grandchildren_of_a_program_that_answers_are_ended(self) -> None:
         outcome = self.run_program("""
             child = os.fork()
@@ -395,6 +412,16 @@ channel.request("model")
             "for n in range(30): open(str(n), 'wb').write(b'x' * 1_000_000)\ntime.sleep(60)",
             Limits(wall_s=60, disk_bytes=20_000_000),
         )
+        self.assertIs(outcome.stopped, Stop.DISK)
+
+    def test_look_at_files_that_is_under_way_goes_on_soon(self) -> None:
+        program = "for n in range(400): open(str(n), 'wb').close()\ntime.sleep(60)"
+        with (
+            mock.patch.object(disk_usage, "STEP_SECONDS", 0.0),  # Each step finds one file.
+            mock.patch.object(disk_usage, "MAX_FILES", 300),
+            mock.patch.object(supervisor, "MOVING_SECONDS", 0.001),
+        ):
+            outcome = self.run_program(program, Limits(wall_s=12))
         self.assertIs(outcome.stopped, Stop.DISK)
 
     def test_program_that_makes_too_many_files_is_ended_and_the_reason_kept(self) -> None:
