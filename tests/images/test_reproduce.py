@@ -51,6 +51,7 @@ class ReproduceTest(ImageTestCase):
             timeout=300,
             check=False,
         ).stderr
+        self.assertRegex(again, FAULT)
         first, second = (FAULT.findall(text)[-1] for text in (said, again))
         self.assertEqual(code, first[1], said)
         self.assertEqual(masked(first, self.folder), masked(second, self.folder), command)
