@@ -72,6 +72,12 @@ class MeasureTest(unittest.TestCase):
             with self.assertRaisesRegex(SystemExit, "status 3:\nno such thing"):
                 run(self.python("import sys; print('no such thing', file=sys.stderr); sys.exit(3)"))
 
+    def test_abort_of_arrow_at_the_end_is_no_failure(self) -> None:
+        said = "terminate called without an active exception"
+        measure.timed(self.python(f"import os; os.write(2, b'{said}'); os.abort()"), os.sched_getaffinity(0))
+        with self.assertRaisesRegex(SystemExit, "status -6"):
+            measure.timed(self.python("import os; os.abort()"), os.sched_getaffinity(0))
+
     def test_peak_is_that_of_the_tree_and_of_the_process_itself(self) -> None:
         hold = "import time; held = b'.' * 100_000_000; time.sleep(0.5)"
         start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}])"
