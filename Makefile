@@ -121,7 +121,7 @@ $(TAGS:%=test_%): test_%: build_% ## build the image of one version, run both sa
 	  tests.images.test_platform_packages tests.images.test_reproduce
 
 bench_images: build_$(subst .,_,$(VERSION)) $(VENV)/predict.done ## cold start of the sample model beside the original's pinned set
-	DOCKER=$(DOCKER) $(VENV)/predict/bin/python tests/images/bench_images.py --version $(VERSION)
+	DOCKER=$(DOCKER) $(VENV)/predict/bin/python -m tests.bench.cold_start --version $(VERSION)
 
 push_latest: $(TAGS:%=push_latest_%) ## push every image as :latest and :<git ref>
 
