@@ -43,6 +43,7 @@ class UnconfinedTest(PredictTestCase):
         self.assertIn(b",0.5\n", self.unconfined(self.pickle(networked)))
 
 
+@unittest.skipUnless(sys.platform == "linux", "needs Linux")
 class MeasureTest(unittest.TestCase):
     def python(self, source: str) -> list[str]:
         return [sys.executable, "-c", source]
