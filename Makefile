@@ -25,8 +25,8 @@ GIT_REF := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/de
 BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help versions demo check test_fast test_unit test_once lint types format fault_examples bench fuzz delivery bench_images build build_shell test test_predict push_latest \
-  push_stable push_shell promote engine \
+.PHONY: help versions demo check test_fast test_unit test_once lint types format fault_examples bench bench_large bench_in_image \
+  bench_images fuzz delivery build build_shell test test_predict push_latest push_stable push_shell promote engine \
   $(foreach verb,build test push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
 help: ## list the targets
@@ -84,9 +84,16 @@ fault_examples: $(VENV)/check.done ## run what fails with each code, and write w
 	$(CHECK)/python -m tests.fault_examples
 	$(CHECK)/python -m tests.fault_table
 
-bench: $(VENV)/predict.done ## what predict.py, its confinement and a look into a large pickle cost
-	$(VENV)/predict/bin/python tests/bench.py
-	$(VENV)/predict/bin/python tests/bench_inspect.py
+# BENCH='--case full --runs 5' make bench measures less; docs/bench.md has the names.
+bench: $(VENV)/predict.done ## what predict.py costs in time and memory beside the ten lines that predict; BENCH has flags
+	$(VENV)/predict/bin/python -m tests.bench $(BENCH)
+
+bench_large: $(VENV)/predict.done ## the same for 2 GB, 90,000 trees, a million rows and 400 processes
+	$(VENV)/predict/bin/python -m tests.bench --large $(BENCH)
+
+bench_in_image: build_$(subst .,_,$(VERSION)) ## what make bench measures, in the image
+	$(DOCKER) run --rm --network none --memory 4g --volume "$(CURDIR)/tests:/tests:ro" --entrypoint python \
+	  $(IMAGE)_$(subst .,_,$(VERSION)):latest -m tests.bench $(BENCH)
 
 fuzz: $(VENV)/check.done ## play EXAMPLES (2000) changed answers of a model's process, and print what they cost and led to
 	$(CHECK)/python -m tests.answer_fuzz
@@ -114,7 +121,7 @@ $(TAGS:%=test_%): test_%: build_% ## build the image of one version, run both sa
 	  tests.images.test_platform_packages tests.images.test_reproduce
 
 bench_images: build_$(subst .,_,$(VERSION)) $(VENV)/predict.done ## cold start of the sample model beside the original's pinned set
-	DOCKER=$(DOCKER) $(VENV)/predict/bin/python tests/images/bench_images.py --version $(VERSION)
+	DOCKER=$(DOCKER) $(VENV)/predict/bin/python -m tests.bench.cold_start --version $(VERSION)
 
 push_latest: $(TAGS:%=push_latest_%) ## push every image as :latest and :<git ref>
 
