@@ -5,6 +5,7 @@ Whatever the model does, the parent gets plain data, and checks it.
 
 import contextlib
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -82,6 +83,7 @@ def serve(channel: ChildChannel, reaper: int) -> NoReturn:
 
 def look_inside(channel: ChildChannel, answer: Message, circumstances: Circumstances) -> bytes:
     """Report what is in the pickle, and answer nothing else."""
+    start_collecting()
     hide_the_runtime()
     reply, file = channel.request("model")
     with file:
@@ -100,6 +102,7 @@ def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Cir
     from numerai_predict.inspection import count_arguments, optional_second_argument
     from numerai_predict.sandbox import name_user
 
+    start_collecting()
     hide_the_runtime()
     name_user()
     live_features, live_ids, model = read_and_load(channel, answer)
@@ -145,6 +148,7 @@ def read_and_load(channel: ChildChannel, answer: Message) -> "tuple[pd.DataFrame
 def read_benchmarks(channel: ChildChannel, answer: Message, circumstances: Circumstances) -> bytes:
     """Try to read the benchmark models, in a process that is given no model."""
     channel.announce(IMPORTING)
+    start_collecting()
     receive(channel, BENCHMARK_MODELS, answer)
     return b""
 
@@ -190,6 +194,14 @@ def raised_by_us(fault: Fault) -> bool:
     """Whether code of ours has raised it: a model may know our Fault, and raise one of its own."""
     *_, (innermost, _) = traceback.walk_tb(fault.__traceback__)
     return is_ours(innermost.f_code.co_filename)
+
+
+def start_collecting() -> None:
+    """Let the garbage collector run, which does not while we import (__main__.py): models are loaded and called as on
+    the platform. It passes over what has been imported so far, all of which stays.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 def hide_the_runtime() -> None:

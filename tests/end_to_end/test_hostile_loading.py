@@ -19,7 +19,7 @@ DEEDS = {
     "no_builtins": "import builtins; vars(builtins).clear()",
     "no_json": "import json; json.dumps = json.loads = None",
     "no_channel": (
-        "import gc, socket\nfor each in gc.get_objects():\n"
+        "import gc, socket\ngc.unfreeze()\nfor each in gc.get_objects():\n"
         "    if isinstance(each, socket.socket):\n        each.shutdown(socket.SHUT_RDWR)"
     ),
     "other_process_id": "import os; os.getpid = lambda: 1",

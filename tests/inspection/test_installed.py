@@ -2,11 +2,14 @@
 
 import importlib.machinery
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 import unittest.mock
+import zipfile
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from numerai_predict.inspection.installed import (
     version_of,
 )
 from numerai_predict.inspection.packages import pip_name
+from tests.harness import ROOT
 
 HOSTILE = (
     *("", ".", "..", "...", "a.", ".a", "os..path", "a b", " os", "os ", "os\0", "\0", "o\ns", "\ud800", "a.\udcff"),
@@ -365,13 +369,83 @@ class VersionOfTest(unittest.TestCase):
             with self.subTest(name):
                 self.assertIsNone(version_of(name))
 
+    def test_every_installed_package_has_the_version_that_importlib_finds(self) -> None:
+        found = {str(package.metadata["Name"]) for package in metadata.distributions()}
+        self.assertGreater(len(found), 20)
+        for name in found:
+            with self.subTest(name):
+                self.assertEqual(installed._version_of_distribution(name), metadata.version(name))
+
+    def test_packages_are_looked_up_without_importlib_metadata(self) -> None:
+        code = (
+            "import sys; from numerai_predict.inspection.installed import version_of; "
+            "assert version_of('numpy') and version_of('sklearn') and not version_of('json'); "
+            "sys.exit('importlib.metadata' in sys.modules)"
+        )
+        self.assertEqual(subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode, 0)
+
+
+class VersionElsewhereTest(ModulesTestCase):
+    """Packages that are described in many ways, in a folder of sys.path."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        version_of.cache_clear()
+        self.addCleanup(version_of.cache_clear)
+
+    def describe(self, path: str, version: str) -> None:
+        self.write(path, f"Metadata-Version: 2.1\nName: made-up\nVersion: {version}\n\nVersion: 0\n")
+
+    def assert_version(self, version: str | None) -> None:
+        self.assertEqual(version_of("made_up"), version)
+        if version:
+            self.assertEqual(metadata.version("made_up"), version)
+
+    def test_version_is_what_the_metadata_says_not_what_the_folder_is_called(self) -> None:
+        self.describe("Made.Up-1.dist-info/METADATA", "1.0+local")
+        self.assert_version("1.0+local")
+
+    def test_package_of_an_egg_info_folder_or_file_has_its_version(self) -> None:
+        for path in ("made_up.egg-info/PKG-INFO", "made_up-2.5-py3.11.egg-info"):
+            with self.subTest(path):
+                self.describe(path, "2.5")
+                self.assert_version("2.5")
+                version_of.cache_clear()
+                shutil.rmtree(self.folder / "made_up.egg-info", ignore_errors=True)
+
+    def test_package_of_an_egg_has_its_version(self) -> None:
+        egg = "made_up-3.1-py3.11.egg"
+        self.describe(f"{egg}/EGG-INFO/PKG-INFO", "3.1")
+        sys.path.insert(0, str(self.folder / egg))
+        self.addCleanup(sys.path.remove, str(self.folder / egg))
+        self.assert_version("3.1")
+
+    def test_package_in_an_archive_has_its_version_before_one_in_a_later_folder(self) -> None:
+        self.describe("made_up-1.dist-info/METADATA", "1")
+        archive = self.folder / "packages.zip"
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("made_up-4.dist-info/METADATA", "Metadata-Version: 2.1\nName: made-up\nVersion: 4\n")
+        sys.path.insert(0, str(archive))
+        self.addCleanup(sys.path.remove, str(archive))
+        self.assert_version("4")
+
+    def test_first_folder_that_has_the_package_counts(self) -> None:
+        for number in ("5", "6"):  # The later one is searched first.
+            self.describe(f"{number}/made_up-{number}.dist-info/METADATA", number)
+            sys.path.insert(0, str(self.folder / number))
+            self.addCleanup(sys.path.remove, str(self.folder / number))
+        self.assert_version("6")
+
+    def test_package_that_is_installed_meanwhile_is_found(self) -> None:
+        self.assert_version(None)
+        version_of.cache_clear()
+        self.describe("made_up-7.dist-info/METADATA", "7")
+        self.assert_version("7")
+
+    def test_package_without_metadata_has_no_version(self) -> None:
+        (self.folder / "made_up-1.dist-info").mkdir()
+        self.assert_version(None)
+
     def test_a_package_under_one_of_its_other_names_has_its_version(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            info = Path(folder, "xgboost_cpu-9.8.7.dist-info")
-            info.mkdir()
-            (info / "METADATA").write_text("Metadata-Version: 2.1\nName: xgboost-cpu\nVersion: 9.8.7\n")
-            sys.path.insert(0, folder)
-            self.addCleanup(sys.path.remove, folder)
-            version_of.cache_clear()
-            self.addCleanup(version_of.cache_clear)
-            self.assertEqual(version_of("xgboost"), "9.8.7")
+        self.describe("xgboost_cpu-9.8.7.dist-info/METADATA", "9.8.7")
+        self.assertEqual(version_of("xgboost"), "9.8.7")
