@@ -70,10 +70,9 @@ def index_as_csv(index: "pd.Index") -> bytes:
     """The ids of the live data, as the CSV of predictions with the same index has them. Raises Fault for more of them
     than the runtime takes.
     """
-    import pandas as pd
+    from numerai_predict.child.frame_csv import index_lines
 
-    csv: str = pd.DataFrame(index=index).to_csv(header=False)
-    ids = csv.encode(errors="backslashreplace")
+    ids = index_lines(index).encode(errors="backslashreplace")
     if len(ids) > MAX_IDS_BYTES:
         message = f"The live features have ids of {len(ids):,} bytes; {MAX_IDS_BYTES:,} are allowed."
         raise Fault(Code.UNREADABLE_DATASET, message)
