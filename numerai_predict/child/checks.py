@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from numerai_predict.child.answer import PredictionStats, Problem
+from numerai_predict.child.frame_csv import header_as_csv
 from numerai_predict.child.load import ids_are_a_column, ids_of
 from numerai_predict.faults import Code
 
@@ -94,7 +95,7 @@ def prediction_stats(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None)
 
 def _names_in_csv(predictions: pd.DataFrame) -> list[str]:
     """The columns without the index, by the names that the CSV has for them."""
-    header: list[str] = next(csv.reader(io.StringIO(predictions.iloc[:0].to_csv(), newline="")))
+    header: list[str] = next(csv.reader(io.StringIO(header_as_csv(predictions), newline="")))
     return header[predictions.index.nlevels :]
 
 
@@ -103,11 +104,20 @@ def _spearman(values: "pd.Series[float]", benchmarks: pd.DataFrame) -> dict[str,
     by_id = benchmarks.set_axis(ids_of(benchmarks))
     aligned = by_id.select_dtypes("number").loc[lambda frame: ~frame.index.duplicated()].reindex(values.index)
     # Spearman's correlation is Pearson's of the ranks; pandas' own would import SciPy for it.
-    ranks = aligned.rank()
-    own = ranks.notna().mul(values, axis=0).where(ranks.notna()).rank()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlations = ranks.corrwith(own)
-    return {str(name): None if np.isnan(value) else float(value) for name, value in correlations.items()}
+    ranks = aligned.rank().to_numpy("float64", na_value=np.nan)
+    ours = values.rank().to_numpy()
+    found = {}
+    for name, theirs in zip(aligned.columns, ranks.T, strict=True):
+        known = ~np.isnan(theirs)
+        found[str(name)] = _pearson(theirs[known], ours if known.all() else values[known].rank().to_numpy())
+    return found
+
+
+def _pearson(one: "np.ndarray[Any, np.dtype[Any]]", other: "np.ndarray[Any, np.dtype[Any]]") -> float | None:
+    """The correlation of two samples; None where there is none, as if one of them is constant."""
+    degrees = len(one) - 1
+    scale = degrees * one.std(ddof=1) * other.std(ddof=1) if degrees > 0 else 0.0
+    return float(((one - one.mean()) * (other - other.mean())).sum() / scale) if scale else None
 
 
 def _problem(code: Code, message: str, hint: str | None = None) -> Problem:

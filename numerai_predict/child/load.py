@@ -3,6 +3,7 @@
 import pickle
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from numerai_predict.child.parquet import read_parquet
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import open_pickle
 
@@ -43,10 +44,8 @@ def _may_be_of_old_pandas(error: Exception) -> bool:
 
 def read_data(file: BinaryIO, name: str) -> "pd.DataFrame":
     """The live features or benchmark models in a parquet file of that name. Raises Fault if it cannot be read."""
-    import pandas as pd
-
     try:
-        data = pd.read_parquet(file)
+        data = read_parquet(file)
     except Exception as error:
         raise Fault(Code.UNREADABLE_DATASET, f"{name} cannot be read as parquet: {str(error).rstrip('.')}.") from error
     if data.empty:
@@ -70,10 +69,9 @@ def index_as_csv(index: "pd.Index") -> bytes:
     """The ids of the live data, as the CSV of predictions with the same index has them. Raises Fault for more of them
     than the runtime takes.
     """
-    import pandas as pd
+    from numerai_predict.child.frame_csv import index_lines
 
-    csv: str = pd.DataFrame(index=index).to_csv(header=False)
-    ids = csv.encode(errors="backslashreplace")
+    ids = index_lines(index).encode(errors="backslashreplace")
     if len(ids) > MAX_IDS_BYTES:
         message = f"The live features have ids of {len(ids):,} bytes; {MAX_IDS_BYTES:,} are allowed."
         raise Fault(Code.UNREADABLE_DATASET, message)

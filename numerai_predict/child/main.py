@@ -99,6 +99,7 @@ def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Cir
     import pyarrow.parquet  # noqa: F401 - pandas reads parquet with it; the parent may still be downloading
 
     from numerai_predict.child import checks
+    from numerai_predict.child.frame_csv import frame_as_csv
     from numerai_predict.inspection import count_arguments, optional_second_argument
     from numerai_predict.sandbox import name_user
 
@@ -126,8 +127,7 @@ def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Cir
     answer["notices"] = [*checks.notices(live_ids, benchmarks), *noted]
     answer["remarks"] = checks.remarks(live_ids, benchmarks)
     answer["predictions"] = checks.describe(returned, benchmarks)
-    csv: str = returned.to_csv()
-    return csv.encode()
+    return frame_as_csv(returned).encode()
 
 
 def read_and_load(channel: ChildChannel, answer: Message) -> "tuple[pd.DataFrame, pd.Index, Any]":

@@ -406,6 +406,19 @@ class PredictionStatsTest(unittest.TestCase):
         self.assertIsNone(self.correlation(VALUES, [f"old{number}" for number in range(6)]))
         self.assertIsNone(self.correlation(VALUES, returned=frame([0.5] * 6)))
 
+    def test_spearman_of_a_round_is_to_the_last_bit_what_pandas_has_for_the_ranks(self) -> None:
+        rng = np.random.default_rng(7)
+        ids = pd.Index([f"n{number}" for number in range(7_000)], name="id")
+        returned = pd.DataFrame({"prediction": rng.random(len(ids)).round(3)}, ids)
+        benchmarks = pd.DataFrame(rng.random((len(ids), 3)), ids, ["whole", "ties", "gaps"])
+        benchmarks["ties"] = benchmarks["ties"].round(2)
+        benchmarks.iloc[::5, 2] = np.nan
+        values = returned["prediction"]
+        ranks, known = benchmarks.rank(), benchmarks.notna()
+        own = known.mul(values, axis=0).where(known).rank()
+        found = prediction_stats(returned, benchmarks.sample(frac=1, random_state=7)).spearman
+        self.assertEqual(found, ranks.corrwith(own).to_dict())
+
     def test_spearman_leaves_columns_out_that_are_not_numbers(self) -> None:
         benchmarks = pd.DataFrame(
             {

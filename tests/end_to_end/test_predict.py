@@ -52,7 +52,7 @@ class Patching:
     """Breaks the reading of parquet files while it is loaded."""
 
     def __reduce__(self) -> Any:
-        return exec, ("import pandas; pandas.read_parquet = None",)
+        return exec, ("import pandas, pyarrow.parquet; pandas.read_parquet = pyarrow.parquet.ParquetFile = None",)
 
 
 def optional_benchmarks(live_features: pd.DataFrame, live_benchmark_models: pd.DataFrame | None = None) -> pd.DataFrame:
