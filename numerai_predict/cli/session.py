@@ -33,6 +33,7 @@ def session(args: argparse.Namespace) -> Iterator[RunContext]:
             on_findings=_show_nothing if args.inspect else show_inspection if args.debug else warn_of_doubts,
             exposed=hide(arguments.secrets_in(sys.argv[1:])),
             written_later=(args.report,) if args.report else (),
+            with_digest=bool(args.report or args.inspect),
         )
 
 
