@@ -104,7 +104,8 @@ class RunTest(PredictTestCase):
             return sha256(path)
 
         with mock.patch(DIGESTING, side_effect=digesting):
-            report = run_model(RunRequest(model, LIVE, BENCHMARKS, self.output_dir), RunContext(with_digest=with_digest))
+            request = RunRequest(model, LIVE, BENCHMARKS, self.output_dir)
+            report = run_model(request, RunContext(with_digest=with_digest))
         self.assertIsNone(report.fault)
         return seen, report.model.sha256
 
