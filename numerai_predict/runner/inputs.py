@@ -5,21 +5,23 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from numerai_predict.child import BENCHMARK_MODELS, DATA, LIVE_FEATURES
 from numerai_predict.diagnosis import other_file
 from numerai_predict.faults import Code, Fault
 from numerai_predict.files import open_file
-from numerai_predict.inspection import PickleFacts, expected, lacking, look
+from numerai_predict.inspection import PickleFacts, lacking, look
 from numerai_predict.redaction import without_query
 from numerai_predict.report import DataSection, FilePart, InspectionPart, RunReport
-from numerai_predict.runner.answer_schema import read_findings, read_live_ids
 from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.runner.model_digest import ModelDigest
 from numerai_predict.runner.request import RunRequest
 from numerai_predict.sandbox import Message, ProtocolError
-from numerai_predict.transfer import DatasetDownloads, ModelDownload, is_stale, is_url
+from numerai_predict.transfer import DatasetDownloads, is_stale, is_url
+
+if TYPE_CHECKING:
+    from numerai_predict.transfer import ModelDownload
 
 # What is under way when a run ends gets so long to remove what it has written.
 CLEANUP_S = 2.0
@@ -42,8 +44,7 @@ class ModelInput:
         self.problems: list[Fault] = []
         self._model = str(request.model)
         self._digest = digest
-        url = self._model if is_url(self._model) else None
-        self._download = ModelDownload(url, request.output_folder, digest.is_wanted) if url else None
+        self._download = _download_of(self._model, request.output_folder, digest) if is_url(self._model) else None
         self._report = report
         self._on_findings = on_findings
         report.model.path = without_query(self._model) if self._download else self._model
@@ -75,6 +76,9 @@ class ModelInput:
 
     def take_findings(self, message: Message, payload: BinaryIO | None = None) -> None:
         """Take what the child found in the pickle; raises ProtocolError if that is not what is found in pickles."""
+        from numerai_predict.inspection import expected
+        from numerai_predict.runner.answer_schema import read_findings
+
         findings = read_findings(message)
         if self.facts is None:
             raise ProtocolError("findings before it was given the model")
@@ -82,6 +86,12 @@ class ModelInput:
         self.problems = expected(findings)
         self._report.model.inspection = InspectionPart.of(findings, self.problems)
         self._on_findings(self._report)
+
+
+def _download_of(url: str, folder: Path, digest: ModelDigest) -> "ModelDownload":
+    from numerai_predict.transfer import ModelDownload
+
+    return ModelDownload(url, folder, digest.is_wanted)
 
 
 class LiveData:
@@ -117,6 +127,8 @@ class LiveData:
 
     def take_live_ids(self, message: Message, payload: BinaryIO | None) -> None:
         """Take what the child read of the live features before it ran the model. Raises ProtocolError."""
+        from numerai_predict.runner.answer_schema import read_live_ids
+
         self.live = read_live_ids(message, payload)
         self._report.data[LIVE_FEATURES].shape = self.live.shape
 

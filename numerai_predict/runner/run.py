@@ -28,7 +28,6 @@ from numerai_predict.inspection import lacking
 from numerai_predict.platform_limits import MEMORY_LIMIT, OUTPUT_DIR
 from numerai_predict.redaction import hide_queries, without
 from numerai_predict.report import ConfinementPart, RunReport, UsageSection
-from numerai_predict.runner.answer_schema import Known, read_answer
 from numerai_predict.runner.delivery import deliver, whereabouts
 from numerai_predict.runner.folder_rights import FolderRights
 from numerai_predict.runner.inputs import LiveData, ModelInput
@@ -211,6 +210,8 @@ def answer_in(outcome: Outcome, live: LiveIds | None, with_predictions: bool = T
     """The answer in the outcome; one of a wrong form is as if the process had been stopped for it."""
     if outcome.answer is None:
         return outcome, None
+    from numerai_predict.runner.answer_schema import Known, read_answer
+
     known = Known(outcome.files, live, has_loaded(outcome))
     try:
         return outcome, read_answer(outcome.answer, outcome.payload, known, with_predictions)

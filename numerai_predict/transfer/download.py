@@ -18,6 +18,7 @@ from numerai_predict.redaction import without, without_query
 from numerai_predict.transfer import http, s3
 from numerai_predict.transfer.retry import RequestFailed, TransientFailure, in_background
 from numerai_predict.transfer.routes import has_route
+from numerai_predict.transfer.urls import file_name_of
 
 if TYPE_CHECKING:
     import requests
@@ -208,7 +209,7 @@ class PartialFile:
         cannot be undone, Fault if the file is too large then, and OSError.
         """
         whole = self._folder / "part"
-        target = self._folder / http.file_name_of(self._url)
+        target = self._folder / file_name_of(self._url)
         if self._encoding not in ("", "identity"):
             whole = self._decoded()
             # Some tools (s3cmd) call a file model.pkl.gz and say that gzip is its encoding: then it is undone now.

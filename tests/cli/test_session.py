@@ -47,7 +47,7 @@ class ConcludeTest(unittest.TestCase):
             for report, status in ((RunReport(), 0), (failed, 1)):
                 with (
                     self.subTest(broken, status=status),
-                    mock.patch.object(session, broken, side_effect=ValueError("max() of nothing")),
+                    mock.patch(f"numerai_predict.report.{broken}", side_effect=ValueError("max() of nothing")),
                     self.assertLogs("numerai_predict.cli.session") if status or flags else contextlib.nullcontext(),
                 ):
                     self.path.unlink(missing_ok=True)
