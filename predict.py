@@ -5,10 +5,13 @@ its own, check what it returned, deliver the predictions; report. docs/architect
 leads through. The names below `main` are for whoever imports them from the platform's runtime.
 """
 
+import gc
+
 from numerai_predict.held_signals import hold_signals
 
 if __name__ == "__main__":
     hold_signals()  # Before the other imports take their time.
+    gc.disable()  # They leave no garbage.
 
 import argparse
 import importlib
@@ -70,4 +73,5 @@ def __getattr__(name: str) -> Any:
 
 
 if __name__ == "__main__":
+    gc.enable()
     cli.enter(lambda: main(parse_args()))

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import select
 import shutil
 import stat
@@ -61,7 +60,7 @@ def copy_whole(source: BinaryIO, path: Path) -> int:
 @contextlib.contextmanager
 def _appearing(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, which replaces that of the path once all is written."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    part = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         with open(part, "xb") as file:
             yield file

@@ -7,7 +7,6 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
@@ -135,6 +134,8 @@ def size(text: str) -> int:
     match = re.fullmatch(r"(\d{1,30}(?:\.\d{1,30})?)\s{0,9}([a-z]{0,3})", text.strip().lower(), re.ASCII)
     if not match or match[2] not in SIZE_UNITS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4GiB or 512MB")
+    from decimal import Decimal
+
     value = int(Decimal(match[1]) * SIZE_UNITS[match[2]])
     if value > MAX_SIZE:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is more than any machine has")

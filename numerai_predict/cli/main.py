@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from numerai_predict.cli import arguments, presign
+from numerai_predict.cli import arguments
 from numerai_predict.cli.session import carry_out, conclude, session, show
 from numerai_predict.faults import Fault
 from numerai_predict.visible import visible
@@ -44,9 +44,16 @@ def inspect_command(argv: Sequence[str]) -> int:
     return _carry_out(arguments.parse_or_exit([*argv, "--inspect"], f"{PROGRAM} inspect"))
 
 
+def presign_command(argv: Sequence[str]) -> int:
+    """Print a command with presigned URLs."""
+    from numerai_predict.cli import presign
+
+    return presign.main(argv)
+
+
 def _carry_out(args: argparse.Namespace) -> int:
     with session(args) as context:
         return conclude(args, carry_out(args, context))
 
 
-COMMANDS = {"run": run_command, "inspect": inspect_command, "presign": presign.main}
+COMMANDS = {"run": run_command, "inspect": inspect_command, "presign": presign_command}

@@ -15,7 +15,7 @@ from numerai_predict.cli import arguments
 from numerai_predict.cli.signals import ending_on_signals
 from numerai_predict.faults import Blame, Code, Fault, Interrupted
 from numerai_predict.redaction import DiscreetFormatter, hide_queries
-from numerai_predict.report import RunReport, describe_inspection, explain, reproduce_command, summarize
+from numerai_predict.report import RunReport
 from numerai_predict.runner import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model, warn_of_doubts
 from numerai_predict.sandbox import hide
 
@@ -33,6 +33,7 @@ def session(args: argparse.Namespace) -> Iterator[RunContext]:
             on_findings=_show_nothing if args.inspect else show_inspection if args.debug else warn_of_doubts,
             exposed=hide(arguments.secrets_in(sys.argv[1:])),
             written_later=(args.report,) if args.report else (),
+            with_digest=bool(args.report or args.inspect),
         )
 
 
@@ -60,10 +61,16 @@ def conclude(args: argparse.Namespace, report: RunReport) -> int:
         write_report(report, args.report)
     try:
         if args.inspect:
+            from numerai_predict.report import describe_inspection
+
             show(describe_inspection(report, sys.stdout), sys.stdout)
         elif args.debug:
+            from numerai_predict.report import summarize
+
             show(summarize(report), sys.stderr)
         if report.fault:
+            from numerai_predict.report import explain, reproduce_command
+
             show(explain(report, reproduce_command(args), with_trace=args.debug), sys.stderr)
     except Exception as error:  # The outcome is in the report already.
         logging.getLogger(__name__).error("The outcome cannot be shown: %s: %s", type(error).__name__, error)
@@ -103,6 +110,8 @@ def show(text: str, stream: TextIO) -> None:
 
 def show_inspection(report: RunReport) -> None:
     """Show what the pickle is before it is loaded."""
+    from numerai_predict.report import describe_inspection
+
     show(describe_inspection(report, sys.stderr), sys.stderr)
 
 

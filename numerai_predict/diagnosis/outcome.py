@@ -4,9 +4,6 @@ import signal
 from dataclasses import replace
 
 from numerai_predict.child import BENCHMARK_MODELS, DATA, LIVE_FEATURES, LOADING, READING, Answer, Problem
-from numerai_predict.diagnosis.crash import crash_site, without_our_frames
-from numerai_predict.diagnosis.exceptions import fault_of_exception, perhaps_another_python
-from numerai_predict.diagnosis.exhausted import exhausted
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import PickleFacts
 from numerai_predict.platform_limits import TIME_LIMIT_S
@@ -34,12 +31,11 @@ def diagnose(outcome: Outcome, answer: Answer | None, facts: PickleFacts | None,
     if facts is None:
         return _never_began(outcome, answer)
     if answer is None:
-        return _killed_by_kernel(outcome) or exhausted(outcome, None, facts) or _died(outcome, facts)
+        return _killed_by_kernel(outcome) or _died(outcome, facts)
     return (
         _worker_killed_by_kernel(outcome, answer)
         or _claimed(answer)
-        or exhausted(outcome, answer, facts)
-        or fault_of_exception(answer, outcome.phase, facts, outcome.log_tail)
+        or _raised(outcome, answer, facts)
         or _fault_of_all(answer.failures)
         or (_fault_of_all(answer.warnings) if strict else None)
     )
@@ -92,6 +88,8 @@ def _stopped(outcome: Outcome) -> Fault | None:
         used = f"{_mib(outcome.peak_memory_bytes)} of {_mib(limits.memory_bytes)} MiB of memory"
         return Fault(Code.OUT_OF_MEMORY, f"The model used {used}{_container(outcome)} {where} and was stopped.")
     if outcome.stopped is Stop.TIME and limits.wall_s is not None:
+        from numerai_predict.diagnosis.crash import crash_site, without_our_frames
+
         busy = f"{outcome.cpu_s:.0f} of them computing"
         waiting, hint = _waiting(outcome)
         stopped = f"was stopped {where}{crash_site(trace)}"
@@ -164,7 +162,23 @@ def _container(outcome: Outcome) -> str:
     return f" (the container has {_mib(outcome.container_bytes)} MiB)" if outcome.container_bytes else ""
 
 
+def _raised(outcome: Outcome, answer: Answer, facts: PickleFacts) -> Fault | None:
+    """The fault behind the exception of the model; a model that raises none need not wait for the rules."""
+    if answer.exception is None:
+        return None
+    from numerai_predict.diagnosis.exceptions import fault_of_exception
+    from numerai_predict.diagnosis.exhausted import exhausted
+
+    return exhausted(outcome, answer, facts) or fault_of_exception(answer, outcome.phase, facts, outcome.log_tail)
+
+
 def _died(outcome: Outcome, facts: PickleFacts) -> Fault:
+    from numerai_predict.diagnosis.crash import crash_site, without_our_frames
+    from numerai_predict.diagnosis.exceptions import perhaps_another_python
+    from numerai_predict.diagnosis.exhausted import exhausted
+
+    if fault := exhausted(outcome, None, facts):
+        return fault
     if outcome.status == LINE_LOST:
         message = f"The model's process lost its connection to the runtime while {outcome.phase}."
         return Fault(Code.BAD_HANDOVER, message)

@@ -1,24 +1,25 @@
 """What a model file is and what its pickle contains, found without loading it; and what a loaded model takes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from numerai_predict.inspection.arity import count_arguments, optional_second_argument
-from numerai_predict.inspection.file_type import PickleFacts, look, sha256
-from numerai_predict.inspection.findings import THIS_PYTHON, Difference, Findings, Module
-from numerai_predict.inspection.installed import is_here, is_namespace, is_package_of_its_own
-from numerai_predict.inspection.packages import module_of
-from numerai_predict.inspection.preflight import (
-    before_loading,
-    doubts,
-    expected,
-    named_in_main,
-    named_in_nested_pickle,
-    other_pythons,
-)
-from numerai_predict.inspection.remedies import for_another_version, for_missing, lacking
+from numerai_predict.on_demand import on_demand
 
 if TYPE_CHECKING:
+    from numerai_predict.inspection.arity import count_arguments, optional_second_argument
+    from numerai_predict.inspection.file_type import PickleFacts, look, sha256
+    from numerai_predict.inspection.findings import THIS_PYTHON, Difference, Findings, Module
     from numerai_predict.inspection.inspect import inspect_pickle, open_pickle
+    from numerai_predict.inspection.installed import is_here, is_namespace, is_package_of_its_own
+    from numerai_predict.inspection.packages import module_of
+    from numerai_predict.inspection.preflight import (
+        before_loading,
+        doubts,
+        expected,
+        named_in_main,
+        named_in_nested_pickle,
+        other_pythons,
+    )
+    from numerai_predict.inspection.remedies import for_another_version, for_missing, lacking
 
 __all__ = [
     "THIS_PYTHON",
@@ -47,11 +48,16 @@ __all__ = [
     "sha256",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """What only the child needs is imported when it is asked for: every run would pay for it in the parent."""
-    if name not in ("inspect_pickle", "open_pickle"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from numerai_predict.inspection import inspect
-
-    return getattr(inspect, name)
+__getattr__ = on_demand(
+    __name__,
+    {
+        "arity": "count_arguments optional_second_argument",
+        "file_type": "PickleFacts look sha256",
+        "findings": "THIS_PYTHON Difference Findings Module",
+        "inspect": "inspect_pickle open_pickle",
+        "installed": "is_here is_namespace is_package_of_its_own",
+        "packages": "module_of",
+        "preflight": "before_loading doubts expected named_in_main named_in_nested_pickle other_pythons",
+        "remedies": "for_another_version for_missing lacking",
+    },
+)

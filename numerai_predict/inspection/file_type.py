@@ -1,6 +1,5 @@
 """What a model file is, by its name and its first bytes."""
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -78,6 +77,8 @@ def look(path: Path) -> PickleFacts:
 
 def sha256(path: Path) -> str:
     """The file's digest, in hexadecimal digits; raises OSError."""
+    import hashlib  # Which loads OpenSSL.
+
     digest = hashlib.sha256()
     with open_file(path) as file:
         while chunk := file.read(1 << 20):

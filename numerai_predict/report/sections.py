@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from numerai_predict.child import Answer, PredictionStats, Problem, Shape
 from numerai_predict.diagnosis import too_slow_for_one_cpu
 from numerai_predict.faults import Fault
-from numerai_predict.inspection import Difference, Findings, Module, PickleFacts, doubts
+from numerai_predict.inspection import Difference, Findings, Module, PickleFacts
 from numerai_predict.sandbox import PROMISES, Limits, Outcome
 
 
@@ -74,11 +75,19 @@ class RuntimeSection:
     @classmethod
     def of_this_process(cls) -> "RuntimeSection":
         """The section for the Python, image and machine that this process runs on."""
-        return cls(platform.python_version(), git_ref(), platform.platform(terse=True))
+        return cls(platform.python_version(), git_ref(), _platform())
 
     def as_json(self) -> dict[str, Any]:
         """The section as plain data, without what is not known."""
         return _known(asdict(self))
+
+
+def _platform() -> str:
+    """platform.platform(terse=True), which on Linux starts a program (uname -p) whose answer it does not need."""
+    if sys.platform != "linux":
+        return platform.platform(terse=True)
+    system, libc = os.uname(), "".join(platform.libc_ver())
+    return "-".join([system.sysname, system.release, system.machine, *(["with", libc] if libc else [])])
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,8 @@ class InspectionPart:
     @classmethod
     def of(cls, findings: Findings, problems: list[Fault]) -> "InspectionPart":
         """The part for these findings, of which `problems` are to be expected."""
+        from numerai_predict.inspection import doubts
+
         is_cloudpickle = "cloudpickle " in findings.writer
         return cls(
             python=findings.python,

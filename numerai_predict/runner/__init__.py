@@ -1,8 +1,13 @@
 """One run of a model from its request to its report, as a function."""
 
-from numerai_predict.runner.inputs import get_data
-from numerai_predict.runner.request import RunRequest
-from numerai_predict.runner.run import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model, warn_of_doubts
+from typing import TYPE_CHECKING
+
+from numerai_predict.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from numerai_predict.runner.inputs import get_data
+    from numerai_predict.runner.request import RunRequest
+    from numerai_predict.runner.run import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model, warn_of_doubts
 
 __all__ = [
     "INSPECT_TIME_LIMIT_S",
@@ -13,3 +18,12 @@ __all__ = [
     "run_model",
     "warn_of_doubts",
 ]
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "inputs": "get_data",
+        "request": "RunRequest",
+        "run": "INSPECT_TIME_LIMIT_S RunContext inspect_model run_model warn_of_doubts",
+    },
+)

@@ -1,7 +1,7 @@
 """Where the predictions go: to the output folder, and to S3 if they are asked for there."""
 
 import logging
-import secrets
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,7 +12,6 @@ from numerai_predict.redaction import without_query
 from numerai_predict.report import RunReport, SavedPart
 from numerai_predict.runner.request import RunRequest
 from numerai_predict.sandbox import undisturbed
-from numerai_predict.transfer import upload_predictions
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +20,7 @@ def deliver(csv: BinaryIO, request: RunRequest, report: RunReport) -> None:
     """Write the predictions to the output folder, then upload them if asked to, also if they could not be written.
     Raises Fault for what did not succeed.
     """
-    path = request.output_folder / f"live_predictions-{secrets.token_hex(6)}.csv"
+    path = request.output_folder / f"live_predictions-{os.urandom(6).hex()}.csv"
     unsaved = save(csv, path, report)
     unsent = upload(csv, path.name, request, report)
     if report.delivery.saved and not report.delivery.uploaded_to:
@@ -64,6 +63,8 @@ def upload(csv: BinaryIO, file_name: str, request: RunRequest, report: RunReport
     """Post the predictions if asked to; returns why they did not arrive, if so."""
     if request.post_url is None or request.post_data is None:
         return None
+    from numerai_predict.transfer import upload_predictions
+
     shown = without_query(request.post_url)
 
     def note_arrival() -> None:

@@ -1,25 +1,27 @@
 """What a run needs of files: the model and the live data, fetched while the model's process starts, and looked at."""
 
-import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from numerai_predict.child import BENCHMARK_MODELS, DATA, LIVE_FEATURES
 from numerai_predict.diagnosis import other_file
-from numerai_predict.faults import Code, Fault, Interrupted
+from numerai_predict.faults import Code, Fault
 from numerai_predict.files import open_file
-from numerai_predict.inspection import PickleFacts, expected, lacking, look, sha256
+from numerai_predict.inspection import PickleFacts, lacking, look
 from numerai_predict.redaction import without_query
 from numerai_predict.report import DataSection, FilePart, InspectionPart, RunReport
-from numerai_predict.runner.answer_schema import read_findings, read_live_ids
 from numerai_predict.runner.live_ids import LiveIds
+from numerai_predict.runner.model_digest import ModelDigest
 from numerai_predict.runner.request import RunRequest
-from numerai_predict.sandbox import Message, ProtocolError, started_pool
-from numerai_predict.transfer import DatasetDownloads, ModelDownload, is_stale, is_url
+from numerai_predict.sandbox import Message, ProtocolError
+from numerai_predict.transfer import DatasetDownloads, is_stale, is_url
+
+if TYPE_CHECKING:
+    from numerai_predict.transfer import ModelDownload
 
 # What is under way when a run ends gets so long to remove what it has written.
 CLEANUP_S = 2.0
@@ -31,36 +33,40 @@ _log = logging.getLogger(__name__)
 class ModelInput:
     """The model file, from where it is fetched to what the child finds in it; the report gets all of it."""
 
-    def __init__(self, request: RunRequest, report: RunReport, on_findings: Callable[[RunReport], None]) -> None:
+    def __init__(
+        self,
+        request: RunRequest,
+        report: RunReport,
+        on_findings: Callable[[RunReport], None],
+        digest: ModelDigest,
+    ) -> None:
         self.facts: PickleFacts | None = None
         self.problems: list[Fault] = []
         self._model = str(request.model)
-        self._download = ModelDownload(self._model, request.output_folder) if is_url(self._model) else None
+        self._digest = digest
+        self._download = _download_of(self._model, request.output_folder, digest) if is_url(self._model) else None
         self._report = report
         self._on_findings = on_findings
-        self._background = started_pool("sha256")
-        self._digest: Future[str] | None = None
         report.model.path = without_query(self._model) if self._download else self._model
 
     def __enter__(self) -> "ModelInput":
         return self
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if self._digest and (self._digest.done() or not isinstance(error, Interrupted)):
-            with contextlib.suppress(OSError):
-                self._report.model.sha256 = self._digest.result()
+    def __exit__(self, *error: object) -> None:
         if self._download:
             self._download.close()
-        self._background.shutdown(wait=False)
 
     def fetch(self) -> Path:
         """The file, looked at before anything loads it. Raises Fault if it cannot be read or is no pickle."""
         path = self._download.fetch() if self._download else Path(self._model)
         try:
+            if self._download:
+                self._report.model.sha256 = self._download.sha256
+            else:
+                self._digest.note_file(path)
             facts = look(path)
         except OSError as error:
             raise Fault(Code.MODEL_NOT_FOUND, f"{path} cannot be read: {error.strerror or error}.") from error
-        self._digest = self._background.submit(sha256, path)  # A large file takes a second that nobody need wait for.
         self._report.model.file = FilePart.of(facts)
         if fault := other_file(facts):
             raise fault
@@ -70,6 +76,9 @@ class ModelInput:
 
     def take_findings(self, message: Message, payload: BinaryIO | None = None) -> None:
         """Take what the child found in the pickle; raises ProtocolError if that is not what is found in pickles."""
+        from numerai_predict.inspection import expected
+        from numerai_predict.runner.answer_schema import read_findings
+
         findings = read_findings(message)
         if self.facts is None:
             raise ProtocolError("findings before it was given the model")
@@ -77,6 +86,12 @@ class ModelInput:
         self.problems = expected(findings)
         self._report.model.inspection = InspectionPart.of(findings, self.problems)
         self._on_findings(self._report)
+
+
+def _download_of(url: str, folder: Path, digest: ModelDigest) -> "ModelDownload":
+    from numerai_predict.transfer import ModelDownload
+
+    return ModelDownload(url, folder, digest.is_wanted)
 
 
 class LiveData:
@@ -112,6 +127,8 @@ class LiveData:
 
     def take_live_ids(self, message: Message, payload: BinaryIO | None) -> None:
         """Take what the child read of the live features before it ran the model. Raises ProtocolError."""
+        from numerai_predict.runner.answer_schema import read_live_ids
+
         self.live = read_live_ids(message, payload)
         self._report.data[LIVE_FEATURES].shape = self.live.shape
 

@@ -28,11 +28,11 @@ from numerai_predict.inspection import lacking
 from numerai_predict.platform_limits import MEMORY_LIMIT, OUTPUT_DIR
 from numerai_predict.redaction import hide_queries, without
 from numerai_predict.report import ConfinementPart, RunReport, UsageSection
-from numerai_predict.runner.answer_schema import Known, read_answer
 from numerai_predict.runner.delivery import deliver, whereabouts
 from numerai_predict.runner.folder_rights import FolderRights
 from numerai_predict.runner.inputs import LiveData, ModelInput
 from numerai_predict.runner.live_ids import LiveIds
+from numerai_predict.runner.model_digest import ModelDigest
 from numerai_predict.runner.request import RunRequest
 from numerai_predict.sandbox import (
     PROMISES,
@@ -66,8 +66,8 @@ def warn_of_doubts(report: RunReport) -> None:
 @dataclasses.dataclass(frozen=True)
 class RunContext:
     """How a run is embedded: how the model's process comes to be, where the model's output goes (None: nowhere), who is
-    called once the pickle was looked into, why others can see the runtime's secrets, if so (sandbox.hide), and which
-    files the caller writes when the run is over.
+    called once the pickle was looked into, why others can see the runtime's secrets, if so (sandbox.hide), which files
+    the caller writes when the run is over, and whether the report is to have the SHA-256 of the model.
     """
 
     launcher: Launcher = EXEC_LAUNCHER
@@ -76,6 +76,7 @@ class RunContext:
     on_findings: Callable[[RunReport], None] = warn_of_doubts
     exposed: str = ""
     written_later: tuple[Path, ...] = ()
+    with_digest: bool = True
 
 
 DEFAULT_CONTEXT = RunContext()
@@ -88,16 +89,17 @@ def run_model(request: RunRequest, context: RunContext = DEFAULT_CONTEXT) -> Run
     and nothing of the run is left then.
     """
     report = RunReport()
-    with noting_failure(report, request.secrets), contextlib.ExitStack() as until_delivered:
+    with noting_failure(report, request.secrets), ModelDigest(report.model, context.with_digest) as digest:
         if fault := lacking(needed_packages(request)):
             raise fault
-        with LiveData(request, report) as data, ModelInput(request, report, context.on_findings) as model:
-            rights = rights_before(request, context)
-            with rights.blaming():
-                outcome = supervise(predict_task(model, data, rights), request.limits, context, report)
-            csv = until_delivered.enter_context(outcome.payload or io.BytesIO())
-            check(outcome, model, data, request, context, report)
-        deliver(csv, request, report)
+        with contextlib.ExitStack() as until_delivered:
+            with LiveData(request, report) as data, ModelInput(request, report, context.on_findings, digest) as model:
+                rights = rights_before(request, context)
+                with rights.blaming():
+                    outcome = supervise(predict_task(model, data, rights), request.limits, context, report)
+                csv = until_delivered.enter_context(outcome.payload or io.BytesIO())
+                check(outcome, model, data, request, context, report)
+            deliver(csv, request, report)
     return report
 
 
@@ -145,8 +147,8 @@ def inspect_model(
     """
     request = RunRequest(model, output_dir=output_dir, time_limit=time_limit, memory_limit=memory_limit)
     report = RunReport()
-    with noting_failure(report, request.secrets):
-        with ModelInput(request, report, context.on_findings) as file:
+    with noting_failure(report, request.secrets), ModelDigest(report.model, context.with_digest) as digest:
+        with ModelInput(request, report, context.on_findings, digest) as file:
             task = Task("inspect", INSPECT_PHASES, {"model": file.fetch}, {"findings": file.take_findings})
             outcome = supervise(task, request.limits, context, report)
         outcome, answer = answer_in(outcome, None, with_predictions=False)
@@ -208,6 +210,8 @@ def answer_in(outcome: Outcome, live: LiveIds | None, with_predictions: bool = T
     """The answer in the outcome; one of a wrong form is as if the process had been stopped for it."""
     if outcome.answer is None:
         return outcome, None
+    from numerai_predict.runner.answer_schema import Known, read_answer
+
     known = Known(outcome.files, live, has_loaded(outcome))
     try:
         return outcome, read_answer(outcome.answer, outcome.payload, known, with_predictions)

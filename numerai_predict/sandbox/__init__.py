@@ -1,18 +1,22 @@
 """Runs a program under limits and away from the runtime, and says how it ended; knows nothing of models."""
 
-from numerai_predict.sandbox.channel import LINE_LOST, ChildChannel, Message, ProtocolError
-from numerai_predict.sandbox.confine import confine, explain_network_errors
-from numerai_predict.sandbox.hide_parent import hide
-from numerai_predict.sandbox.launcher import Birthplace, Child, ExecLauncher, Launcher
-from numerai_predict.sandbox.network_attempts import NetworkAttempts
-from numerai_predict.sandbox.outcome import PROMISES, Limits, Outcome, Stop
-from numerai_predict.sandbox.reaper import fork_program
-from numerai_predict.sandbox.signals import undisturbed
-from numerai_predict.sandbox.supervisor import Supervisor
-from numerai_predict.sandbox.task import Task
-from numerai_predict.sandbox.threads import started_pool
-from numerai_predict.sandbox.user_name import name_user
-from numerai_predict.sandbox.workspace import NoWorkspaceError
+from typing import TYPE_CHECKING
+
+from numerai_predict.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from numerai_predict.sandbox.channel import LINE_LOST, ChildChannel, Message, ProtocolError
+    from numerai_predict.sandbox.confine import confine, explain_network_errors
+    from numerai_predict.sandbox.hide_parent import hide
+    from numerai_predict.sandbox.launcher import Birthplace, Child, ExecLauncher, Launcher
+    from numerai_predict.sandbox.network_attempts import NetworkAttempts
+    from numerai_predict.sandbox.outcome import PROMISES, Limits, Outcome, Stop
+    from numerai_predict.sandbox.reaper import fork_program
+    from numerai_predict.sandbox.signals import undisturbed
+    from numerai_predict.sandbox.supervisor import Supervisor
+    from numerai_predict.sandbox.task import Task
+    from numerai_predict.sandbox.user_name import name_user
+    from numerai_predict.sandbox.workspace import NoWorkspaceError
 
 __all__ = [
     "LINE_LOST",
@@ -36,6 +40,23 @@ __all__ = [
     "fork_program",
     "hide",
     "name_user",
-    "started_pool",
     "undisturbed",
 ]
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "channel": "LINE_LOST ChildChannel Message ProtocolError",
+        "confine": "confine explain_network_errors",
+        "hide_parent": "hide",
+        "launcher": "Birthplace Child ExecLauncher Launcher",
+        "network_attempts": "NetworkAttempts",
+        "outcome": "PROMISES Limits Outcome Stop",
+        "reaper": "fork_program",
+        "signals": "undisturbed",
+        "supervisor": "Supervisor",
+        "task": "Task",
+        "user_name": "name_user",
+        "workspace": "NoWorkspaceError",
+    },
+)

@@ -1,6 +1,6 @@
 """The rules of what a program may say to the runtime, and when; who breaks one is not listened to any longer."""
 
-import secrets
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias, cast
@@ -50,7 +50,7 @@ class Conversation:
     """What the program has said so far: its answer with the payload, and the promises that it says do not hold."""
 
     def __init__(self, task: Task, max_payload_bytes: int) -> None:
-        self.nonce = secrets.token_hex(16)
+        self.nonce = os.urandom(16).hex()
         self.answer: Message | None = None
         self.payload: BinaryIO | None = None
         self.broken: dict[str, str] | None = None

@@ -1,11 +1,17 @@
 """Bytes over a network that fails: the model and the live data come in, the predictions go out."""
 
-from numerai_predict.transfer.datasets import DatasetDownloads, is_stale
-from numerai_predict.transfer.download import ModelDownload
-from numerai_predict.transfer.http import file_name_of, is_url, retry_with_backoff
-from numerai_predict.transfer.retry import RequestFailed, TransientFailure
-from numerai_predict.transfer.routes import has_route
-from numerai_predict.transfer.upload import upload_predictions
+from typing import TYPE_CHECKING
+
+from numerai_predict.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from numerai_predict.transfer.datasets import DatasetDownloads, is_stale
+    from numerai_predict.transfer.download import ModelDownload
+    from numerai_predict.transfer.http import retry_with_backoff
+    from numerai_predict.transfer.retry import RequestFailed, TransientFailure
+    from numerai_predict.transfer.routes import has_route
+    from numerai_predict.transfer.upload import upload_predictions
+    from numerai_predict.transfer.urls import file_name_of, is_url
 
 __all__ = [
     "DatasetDownloads",
@@ -19,3 +25,16 @@ __all__ = [
     "retry_with_backoff",
     "upload_predictions",
 ]
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "datasets": "DatasetDownloads is_stale",
+        "download": "ModelDownload",
+        "http": "retry_with_backoff",
+        "retry": "RequestFailed TransientFailure",
+        "routes": "has_route",
+        "upload": "upload_predictions",
+        "urls": "file_name_of is_url",
+    },
+)

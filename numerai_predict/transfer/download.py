@@ -18,6 +18,7 @@ from numerai_predict.redaction import without, without_query
 from numerai_predict.transfer import http, s3
 from numerai_predict.transfer.retry import RequestFailed, TransientFailure, in_background
 from numerai_predict.transfer.routes import has_route
+from numerai_predict.transfer.urls import file_name_of
 
 if TYPE_CHECKING:
     import requests
@@ -35,9 +36,11 @@ class ModelDownload:
     user or of other runs, are never touched.
     """
 
-    def __init__(self, url: str, output_dir: Path) -> None:
+    def __init__(self, url: str, output_dir: Path, with_sha256: bool = False) -> None:
+        self.sha256: str | None = None
         self._url = url
         self._output_dir = output_dir
+        self._with_sha256 = with_sha256
         self._closed: Future[Path] = Future()
         self._opening = threading.Lock()
         self._folder: Path | None = None
@@ -71,12 +74,14 @@ class ModelDownload:
         try:
             file = self._open()
             http.retry_with_backoff(lambda: self._attempt(file), http.DOWNLOAD_DEADLINE_S)
-            return file.finish()
+            path = file.finish()
         except RequestFailed as error:
             raise self._failure(http.reason(error, s3.expiry_of_url(self._url))) from None
         except OSError as error:
             problem = f"The model cannot be written to {self._output_dir}: {error.strerror or error}."
             raise Fault(Code.OUTPUT_NOT_WRITTEN, problem) from error
+        self.sha256 = file.sha256
+        return path
 
     def _attempt(self, file: "PartialFile") -> "requests.Response":
         try:
@@ -90,7 +95,7 @@ class ModelDownload:
             if self._closed.done():
                 raise self._failure("the run is over")
             self._folder = Path(tempfile.mkdtemp(dir=self._output_dir, prefix=".download-"))
-            self._file = PartialFile(self._url, self._folder)
+            self._file = PartialFile(self._url, self._folder, self._with_sha256)
             return self._file
 
     def _failure(self, reason: str) -> Fault:
@@ -106,9 +111,10 @@ class PartialFile:
     MD5 of what came is, too, where the server gives one.
     """
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, with_sha256: bool = False) -> None:
         self._url = url
         self._folder = folder
+        self._with_sha256 = with_sha256
         self._part = open(folder / "part", "w+b")  # noqa: SIM115 - closed by `close`
         self._start_over()
 
@@ -117,10 +123,16 @@ class PartialFile:
         with contextlib.suppress(OSError):  # A full disk has been reported already.
             self._part.close()
 
+    @property
+    def sha256(self) -> str | None:
+        """The digest of the file, if it was asked for, once that is finished."""
+        return self._sha256.hexdigest() if self._with_sha256 else None
+
     def _start_over(self) -> None:
         self._part.seek(0)
         self._part.truncate()
         self._digest = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
         self._length: int | None = None
         self._etag = ""
         self._md5: str | None = None
@@ -178,7 +190,10 @@ class PartialFile:
         ) as progress:
             while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
                 self._part.write(chunk)
-                self._digest.update(chunk)
+                if self._md5:  # Each digest takes seconds for a model of a gigabyte.
+                    self._digest.update(chunk)
+                if self._with_sha256:
+                    self._sha256.update(chunk)
                 progress.update(len(chunk))
 
     def _check(self) -> None:
@@ -194,7 +209,7 @@ class PartialFile:
         cannot be undone, Fault if the file is too large then, and OSError.
         """
         whole = self._folder / "part"
-        target = self._folder / http.file_name_of(self._url)
+        target = self._folder / file_name_of(self._url)
         if self._encoding not in ("", "identity"):
             whole = self._decoded()
             # Some tools (s3cmd) call a file model.pkl.gz and say that gzip is its encoding: then it is undone now.
@@ -215,12 +230,15 @@ class PartialFile:
         self._part.seek(0)
         stored = urllib3.HTTPResponse(self._part, headers={"Content-Encoding": self._encoding}, preload_content=False)
         path = self._folder / "decoded"
+        self._sha256 = hashlib.sha256()
         try:
             with open(path, "wb") as file:
                 for chunk in stored.stream(CHUNK_BYTES):
                     if file.tell() > MOST_DECODED_BYTES:
                         raise self._too_large(shown)
                     file.write(chunk)
+                    if self._with_sha256:
+                        self._sha256.update(chunk)
         except urllib3.exceptions.DecodeError:
             raise RequestFailed(f"its Content-Encoding is {shown}, but it is not encoded so") from None
         return path

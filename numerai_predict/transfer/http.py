@@ -4,9 +4,8 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, unquote_plus, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from numerai_predict.excerpt import excerpt
 from numerai_predict.redaction import hide_queries, without
@@ -172,17 +171,6 @@ def describe_error(error: Exception) -> str:
     if errno := re.search(r"\[Errno -?\d{1,9}\] ([A-Za-z ]+)|Error\(\d{1,9}, '([A-Za-z ]+)'\)", text):
         return f"the connection failed ({(errno[1] or errno[2]).strip()})"
     return f"the connection failed ({type(error).__name__})"
-
-
-def file_name_of(url: str) -> str:
-    """The last part of the URL's path, decoded, as a file name; `model.pkl` if there is none."""
-    name = Path(unquote(urlsplit(url).path)).name
-    return name if name not in ("", "..") else "model.pkl"
-
-
-def is_url(text: str) -> bool:
-    """Whether the text is an http(s) URL."""
-    return text.lower().startswith(("http://", "https://"))
 
 
 def shows_progress() -> bool:

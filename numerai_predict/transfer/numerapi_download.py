@@ -18,6 +18,7 @@ from numerai_predict.redaction import DiscreetFormatter, hide_queries
 from numerai_predict.sandbox import hide
 from numerai_predict.transfer import http
 from numerai_predict.transfer.retry import RequestFailed, TransientFailure, keep_trying
+from numerai_predict.transfer.urls import is_url
 
 if TYPE_CHECKING:
     import requests
@@ -70,7 +71,7 @@ def guard_requests() -> None:
     unguarded = requests.Session.request
 
     def request(session: "requests.Session", method: str, url: str, **options: Any) -> "requests.Response":
-        if not http.is_url(str(url)):
+        if not is_url(str(url)):
             raise RequestFailed("the Numerai API gave no address for it")
         options["timeout"] = (http.CONNECT_TIMEOUT_S, http.READ_TIMEOUT_S)
         try:

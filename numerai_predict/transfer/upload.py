@@ -3,7 +3,7 @@
 import contextlib
 import io
 import logging
-import secrets
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -93,7 +93,7 @@ class _Form:
     def __init__(self, fields: Mapping[str, str], file: BinaryIO, file_name: str) -> None:
         from urllib3.filepost import encode_multipart_formdata
 
-        boundary = secrets.token_hex(16)
+        boundary = os.urandom(16).hex()
         parts: dict[str, Any] = {**fields, "file": (file_name, b"", "text/csv")}
         frame, self.content_type = encode_multipart_formdata(parts, boundary)
         end = frame.rindex(f"\r\n--{boundary}--".encode())

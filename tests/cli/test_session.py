@@ -47,7 +47,7 @@ class ConcludeTest(unittest.TestCase):
             for report, status in ((RunReport(), 0), (failed, 1)):
                 with (
                     self.subTest(broken, status=status),
-                    mock.patch.object(session, broken, side_effect=ValueError("max() of nothing")),
+                    mock.patch(f"numerai_predict.report.{broken}", side_effect=ValueError("max() of nothing")),
                     self.assertLogs("numerai_predict.cli.session") if status or flags else contextlib.nullcontext(),
                 ):
                     self.path.unlink(missing_ok=True)
@@ -60,6 +60,16 @@ class ConcludeTest(unittest.TestCase):
         with self.assertLogs("numerai_predict.cli.session"):
             self.assertEqual(3, self.conclude(report))
         self.assertEqual("error", self.written()["status"])
+
+    def test_digest_of_the_model_is_wanted_by_who_shows_it(self) -> None:
+        for flags, is_wanted in (
+            (["--report", str(self.path)], True),
+            (["--inspect"], True),
+            ([], False),
+            (["--debug"], False),
+        ):
+            with self.subTest(flags), session.session(parse_or_exit(["--model", "model.pkl", *flags])) as context:
+                self.assertEqual(is_wanted, context.with_digest)
 
     def test_what_goes_wrong_around_a_run_is_a_report_of_an_internal_error(self) -> None:
         error = RuntimeError("GET http://localhost/model.pkl?X-Amz-Signature=5ec2e7 failed")

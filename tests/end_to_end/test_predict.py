@@ -33,6 +33,7 @@ from numerai_predict.child.main import certain_to_fail
 from numerai_predict.faults import Code
 from numerai_predict.inspection import THIS_PYTHON
 from numerai_predict.runner.inputs import ModelInput
+from numerai_predict.runner.model_digest import ModelDigest
 from numerai_predict.sandbox import ProtocolError
 from tests.corpus.hostile import BOMBS
 from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, TESTS, PredictTestCase, Run
@@ -497,7 +498,8 @@ class TestOwnFailure(unittest.TestCase):
     """A pickle that our own inspection cannot take, or that makes it say what nobody can read."""
 
     def test_findings_of_another_form_are_refused(self) -> None:
-        with ModelInput(RunRequest(MODEL), RunReport(), print) as model:
+        report = RunReport()
+        with ModelInput(RunRequest(MODEL), report, print, ModelDigest(report.model, is_wanted=False)) as model:
             model.fetch()
             with self.assertRaises(ProtocolError):
                 model.take_findings({"python": "3.11"})

@@ -2,9 +2,11 @@
 
 import json
 import os
+import platform
 import resource
 import signal
 import stat
+import subprocess
 import tempfile
 import threading
 import unittest
@@ -42,6 +44,16 @@ class WriteTest(unittest.TestCase):
         self.assertEqual([found[name] for name in FIELDS[:3]], [1, "success", None])
         self.assertEqual([found[name] for name in FIELDS[4:]], [{}] * 5)
         jsonschema.validate(found, schema())
+
+    def test_platform_is_named_as_python_does_without_starting_a_program(self) -> None:
+        report = RunReport()
+        self.assertEqual(platform.platform(terse=True), report.runtime.platform)
+        with (
+            mock.patch.object(subprocess, "Popen", side_effect=AssertionError),
+            mock.patch.object(platform, "_uname_cache", None),
+            mock.patch.object(platform, "_platform_cache", {}),
+        ):
+            self.assertEqual(report, RunReport())
 
     def test_write_after_a_fault_has_its_four_fields_and_the_status_of_its_blame(self) -> None:
         for code, status in ((Code.TIMEOUT, "failed"), (Code.UPLOAD_FAILED, "error"), (Code.USAGE, "error")):

@@ -1,6 +1,10 @@
 """The rooms of the package: each has one face, and others see no more of it. import-linter holds who imports whom."""
 
 import ast
+import importlib
+import json
+import subprocess
+import sys
 import unittest
 from collections import defaultdict
 from collections.abc import Iterator
@@ -73,6 +77,21 @@ class FacesTest(unittest.TestCase):
                 taken = [name for module, names in imports(face) if module.startswith(inside) for name in names]
                 self.assertTrue(taken)
                 self.assertCountEqual(taken, exported(face))
+
+    def test_every_name_is_what_a_module_of_the_room_calls_so(self) -> None:
+        # In a process of its own: a module that was imported before could hide the function of its name.
+        program = "import importlib, json; print(json.dumps({room: [type(getattr(importlib.import_module("
+        program += "f'numerai_predict.{room}'), name)).__name__ for name in names] for room, names in ROOMS.items()}))"
+        names = {face.parent.name: exported(face) for face in FACES}
+        argv = [sys.executable, "-c", f"ROOMS = {names!r}; {program}"]
+        found = json.loads(subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+        self.assertEqual({room: len(of_room) for room, of_room in names.items()}, {r: len(k) for r, k in found.items()})
+        self.assertEqual([], [room for room, kinds in found.items() if "module" in kinds])
+
+    def test_name_that_a_room_does_not_export_is_an_attribute_error(self) -> None:
+        for face in FACES:
+            with self.subTest(face.parent.name), self.assertRaises(AttributeError):
+                importlib.import_module(f"numerai_predict.{face.parent.name}").no_such_name  # noqa: B018
 
 
 class NamesTest(unittest.TestCase):

@@ -82,7 +82,7 @@ class PartialFileTest(ListenerTestCase):
         """A download into a folder that is empty."""
         for path in self.folder.iterdir():
             path.unlink()
-        file = download.PartialFile(self.url.replace("model.pkl", name), self.folder)
+        file = download.PartialFile(self.url.replace("model.pkl", name), self.folder, with_sha256=True)
         with contextlib.closing(file):
             yield file
 
@@ -96,6 +96,7 @@ class PartialFileTest(ListenerTestCase):
             self.assertEqual(http.answer_to(file.attempt).status_code // 100, 2)
             self.assertFalse((self.folder / "model.pkl").exists())
             path: Path = file.finish()
+            self.assertEqual(hashlib.sha256(path.read_bytes()).hexdigest(), file.sha256)
         self.assertEqual(path, self.folder / "model.pkl")
         return path.read_bytes()
 

@@ -17,6 +17,7 @@ import urllib3
 
 from numerai_predict.transfer import http
 from numerai_predict.transfer.retry import RequestFailed, TransientFailure
+from numerai_predict.transfer.urls import file_name_of
 
 CONTENT = bytes(range(256)) * 10_000
 S3_ERROR = (
@@ -337,17 +338,17 @@ class FileNameOfTest(unittest.TestCase):
         }
         for url, name in names.items():
             with self.subTest(url=url):
-                self.assertEqual(http.file_name_of(url), name)
+                self.assertEqual(file_name_of(url), name)
 
     def test_file_name_of_a_url_without_path_is_model_pkl(self) -> None:
         for url in ("https://host", "https://host/", "https://host/?key=a.pkl"):
             with self.subTest(url=url):
-                self.assertEqual(http.file_name_of(url), "model.pkl")
+                self.assertEqual(file_name_of(url), "model.pkl")
 
     def test_file_name_of_a_url_that_leads_elsewhere_stays_in_its_folder(self) -> None:
         for url in ("https://host/%2e%2e%2fevil", "https://host/..%2f..%2fetc%2fevil", "https://host/%2fetc%2fevil"):
             with self.subTest(url=url):
-                self.assertEqual(http.file_name_of(url), "evil")
+                self.assertEqual(file_name_of(url), "evil")
 
     def test_file_name_of_a_url_that_ends_in_dots_is_a_file(self) -> None:
-        self.assertNotIn(http.file_name_of("https://host/a/%2e%2e"), ("..", "."))
+        self.assertNotIn(file_name_of("https://host/a/%2e%2e"), ("..", "."))
