@@ -1,4 +1,4 @@
-"""What the runtime's own process imports for a run: every module costs each run its time, and some of them megabytes."""
+"""What the runtime's own process imports for a run: every module costs its time, and some of them megabytes."""
 
 import importlib.util
 import json
