@@ -3,10 +3,8 @@
 import contextlib
 import socket
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-
-from numerai_predict.sandbox.threads import started_pool
 
 
 class FileProvider:
@@ -14,7 +12,10 @@ class FileProvider:
 
     def __init__(self) -> None:
         self._ready, self._wake = socket.socketpair()
-        self._pool = started_pool("provide")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="provide")
+        # A pool starts its thread with the first call, and the filter of the model's system calls protects none that
+        # start after the model's process (seccomp.py).
+        self._pool.submit(int).result()
         self._request: Future[Path] | None = None
 
     @property

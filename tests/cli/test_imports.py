@@ -1,6 +1,4 @@
-"""What the runtime's own process imports for a run: every module costs each run its time, and the longest-lived process
-of a run its memory.
-"""
+"""What the runtime's own process imports for a run: every module costs its time, and some of them megabytes."""
 
 import importlib.util
 import json
