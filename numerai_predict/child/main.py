@@ -124,8 +124,8 @@ def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Cir
     answer["failures"] = [asdict(problem) for problem in checks.check_values(returned)]
     if answer["failures"]:
         return b""
-    answer["notices"] = [*checks.notices(live_ids, benchmarks), *noted]
-    answer["remarks"] = checks.remarks(live_ids, benchmarks)
+    answer["notices"], answer["remarks"] = checks.notices_and_remarks(live_ids, benchmarks)
+    answer["notices"] += noted
     answer["predictions"] = checks.describe(returned, benchmarks)
     return frame_as_csv(returned).encode()
 

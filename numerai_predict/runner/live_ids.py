@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from numerai_predict.child import Shape
 
@@ -17,6 +18,17 @@ class LiveIds:
     shape: Shape
     csv: bytes
     are_a_column: bool = False
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether each line is an id, as it is."""
+        return not any(character in self.csv for character in b',"\r\0')
+
+    @cached_property
+    def are_unique(self) -> bool:
+        """Whether none occurs twice."""
+        ids = self.csv.splitlines()
+        return len(set(ids)) == len(ids)
 
     def __iter__(self) -> Iterator[str]:
         """Each id, once for each row; an index of several levels holds no ids that predictions could have."""

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from numerai_predict.child.answer import PredictionStats, Problem
-from numerai_predict.child.checks import check_values, notices, prediction_stats, remarks
+from numerai_predict.child.checks import check_values, notices_and_remarks, prediction_stats
 from numerai_predict.faults import Code
 
 IDS = pd.Index([f"n{number:015x}" for number in range(6)], name="id")
@@ -290,26 +290,31 @@ class HintTest(unittest.TestCase):
 class NoticesTest(unittest.TestCase):
     benchmarks = pd.DataFrame({"v53_lgbm": VALUES}, index=IDS)
 
-    def test_notices_and_remarks_of_aligned_data_are_none(self) -> None:
+    def check(self, benchmarks: pd.DataFrame | None, notices: list[str], remarks: list[str]) -> None:
+        self.assertEqual((notices, remarks), notices_and_remarks(IDS, benchmarks))
+
+    def test_nothing_is_said_of_aligned_data(self) -> None:
         more = pd.concat([self.benchmarks, self.benchmarks.iloc[:1].rename(index={IDS[0]: "old"})])
-        for benchmarks in (None, self.benchmarks, more):
-            self.assertEqual((notices(IDS, benchmarks), remarks(IDS, benchmarks)), ([], []))
+        for benchmarks in (None, self.benchmarks, more, more.iloc[[-1, *range(6)]]):
+            self.check(benchmarks, [], [])
 
-    def test_remarks_of_benchmarks_in_another_order_point_it_out(self) -> None:
-        (found,) = remarks(IDS, self.benchmarks.iloc[::-1])
-        self.assertIn("another order", found)
-        self.assertIn("reindex", found)
-        self.assertEqual(notices(IDS, self.benchmarks.iloc[::-1]), [])
+    def test_remark_of_benchmarks_in_another_order_points_it_out(self) -> None:
+        said = (
+            "The benchmark models hold the live ids in another order than the live features; a model must align them: "
+            "live_benchmark_models.reindex(live_features.index)."
+        )
+        for benchmarks in (self.benchmarks.iloc[::-1], self.benchmarks.iloc[[0, *range(6)]]):
+            self.check(benchmarks, [], [said])
 
-    def test_notices_of_benchmarks_without_some_live_ids_count_them(self) -> None:
-        (found,) = notices(IDS, self.benchmarks.iloc[2:])
-        self.assertEqual(found, "The benchmark models lack 2 of 6 live ids.")
-        self.assertEqual(remarks(IDS, self.benchmarks.iloc[2:]), [])
+    def test_notice_of_benchmarks_without_some_live_ids_counts_them(self) -> None:
+        for benchmarks in (self.benchmarks.iloc[2:], self.benchmarks.iloc[[2, 2, 3, 4, 5]]):
+            self.check(benchmarks, ["The benchmark models lack 2 of 6 live ids."], [])
+        levels = self.benchmarks.set_axis(pd.MultiIndex.from_product([IDS, ["a"]]))
+        self.check(levels, ["The benchmark models lack 6 of 6 live ids."], [])
 
-    def test_notices_of_benchmarks_whose_ids_are_a_column_say_so(self) -> None:
-        in_a_column = self.benchmarks.reset_index()
+    def test_notice_of_benchmarks_whose_ids_are_a_column_says_so(self) -> None:
         said = "The ids of the benchmark models are a column 'id'; in Numerai's file they are the index."
-        self.assertEqual((notices(IDS, in_a_column), remarks(IDS, in_a_column)), ([said], []))
+        self.check(self.benchmarks.reset_index(), [said], [])
 
 
 def ranks_of(values: list[float]) -> list[float]:

@@ -1,17 +1,27 @@
 """csv_form.py: what passes is one line of names above numbers from 0 to 1, and what does not is refused early."""
 
 import io
+import tempfile
 import time
 import unittest
 from collections.abc import Iterator
+from csv import field_size_limit
+from pathlib import Path
+from unittest import mock
 
 import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from numerai_predict.child import Shape
+from numerai_predict.runner import csv_form
 from numerai_predict.runner.csv_form import MAX_RECORD_BYTES, Predictions, read_csv
 from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.sandbox import ProtocolError
+
+set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
 
 GOOD = b"id,prediction\nn1,0.25\nn2,0.5\nn3,1e-07\n"
 SECONDS = 3.0
@@ -22,6 +32,7 @@ class Endless(io.RawIOBase):
 
     def __init__(self, line: bytes, header: bytes = b"id,prediction\n") -> None:
         self.lines, self.read_lines = self.forever(header, line), 0
+        self.line = line
 
     def forever(self, header: bytes, line: bytes) -> Iterator[bytes]:
         yield header
@@ -31,6 +42,14 @@ class Endless(io.RawIOBase):
     def readline(self, size: int | None = -1, /) -> bytes:
         self.read_lines += 1
         return next(self.lines)[:size]
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        lines = (size or 0) // len(self.line)
+        self.read_lines += lines
+        return self.line * lines
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return 0
 
 
 def ids(rows: int = 3) -> IdCounts:
@@ -176,6 +195,63 @@ class ForgedCsvTest(unittest.TestCase):
         began = time.process_time()
         self.assertEqual(rows, len(found(csv, rows=7_000).values))
         self.assertLess(time.process_time() - began, SECONDS)
+
+
+# What CSVs are made of: ids that come next, come again or are not live, in quotes or not, numbers, and what is none.
+IDS = st.sampled_from(
+    ["n1", "n2", "n3", "n4", "n5", '"n2"', "", '""', "x", "n,1", '"n,1"', '"n1\nn2"', "é", "n1\r", "\0"]
+)
+NUMBERS = st.sampled_from(["0.5", "1", "1e-07", '"0.5"', "1/3", "1e", "nan", "2", "", "0.5,0.5"])
+LIVES = ["n1\nn2\nn3\nn4\nn5\n", "n1\nn2\nn1\n", '"n,1"\nn2\n', "n1\nn,1\nn2\n", '""\nn1\n', "n1\n"]
+
+
+@st.composite
+def live_ids_and_rows(draw: st.DrawFn) -> tuple[str, list[tuple[str, str]]]:
+    """The CSV of some live ids, and rows that begin in their order, quoted or not."""
+    live = draw(st.sampled_from(LIVES))
+    lines = live.splitlines()[: draw(st.sampled_from([0, 1, 2, None]))]
+    quoted = draw(st.sampled_from(["", '"']))
+    others = draw(st.just([]) | st.lists(st.tuples(IDS, NUMBERS), max_size=4))
+    return live, [*((f"{quoted}{line}{quoted}", "0.5") for line in lines), *others]
+
+
+def outcome(csv: bytes, live: LiveIds) -> object:
+    """All that is known of the CSV, or that it is refused; which offence is found first may differ."""
+    ids = IdCounts(live)
+    try:
+        read = read_csv(io.BytesIO(csv), ["prediction"], ids)
+    except ProtocolError:
+        return "refused"
+    found = (ids.missing, ids.repeated, ids.first_repeated, ids.first, ids.rows, ids.of_round)
+    return found, (ids.unknown, ids.first_unknown, ids.unnamed), list(read.values), read.fractions
+
+
+class SameAnywayTest(unittest.TestCase):
+    """Lines that need no reader of CSV, and ids in the order of the live ones, are taken sooner, to the same end."""
+
+    @settings(max_examples=400, deadline=None)
+    @given(live_ids_and_rows(), st.sampled_from([8, 16, 1 << 17]))
+    def test_csv_is_read_the_same_line_by_line(
+        self, given: tuple[str, list[tuple[str, str]]], batch_bytes: int
+    ) -> None:
+        live, rows = given
+        text = "".join(f"{name},{number}\n" for name, number in [("id", "prediction"), *rows]).encode()
+        by_reader = mock.patch.object(csv_form, "_plain_batches", return_value=())
+        counting = mock.patch.object(LiveIds, "is_plain", False)
+        with by_reader, counting:
+            expected = outcome(text, LiveIds(Shape(5, 42), live.encode()))
+        with mock.patch.object(csv_form, "BATCH_BYTES", batch_bytes):
+            self.assertEqual(expected, outcome(text, LiveIds(Shape(5, 42), live.encode())))
+
+    def test_field_is_never_longer_than_a_reader_of_csv_takes(self) -> None:
+        self.assertLessEqual(csv_form.BATCH_BYTES, field_size_limit())
+
+    def test_ids_in_order_are_not_counted(self) -> None:
+        rows = "".join(f"n{row + 1},0.5\n" for row in range(99))
+        counts = ids(99)
+        with mock.patch.object(LiveIds, "__iter__", side_effect=AssertionError):
+            read_csv(io.BytesIO(f"id,prediction\n{rows}".encode()), ["prediction"], counts)
+            self.assertEqual((99, [], 0), (counts.rows, counts.missing, counts.repeated))
 
 
 if __name__ == "__main__":
