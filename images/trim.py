@@ -99,14 +99,14 @@ def cut_cuda_code(library: Path) -> None:
 
 def link_identical(folder: Path) -> None:
     """Make hard links of files below a folder that have the same content and rights."""
-    of_size = defaultdict(list)
+    alike = defaultdict(list)
     for path in files_of(folder):
         found = path.stat()
-        of_size[found.st_size, found.st_mode].append(path)
-    first: dict[tuple[int, bytes], Path] = {}
-    for (size, mode), paths in of_size.items():
+        alike[found.st_size, found.st_mode].append(path)
+    for (size, _), paths in alike.items():
+        first: dict[bytes, Path] = {}
         for path in paths if size and len(paths) > 1 else ():
-            same = first.setdefault((mode, hashlib.sha256(path.read_bytes()).digest()), path)
+            same = first.setdefault(hashlib.sha256(path.read_bytes()).digest(), path)
             if same != path:
                 path.unlink()
                 os.link(same, path)

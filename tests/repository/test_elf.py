@@ -45,6 +45,16 @@ def with_segments(library: elf.Library, segments: Iterable[elf.Segment]) -> elf.
     return elf.parse(bytes(data))
 
 
+def with_a_page_before_the_last_segment(library: elf.Library) -> elf.Library:
+    """The library with another page in the file, which nothing loads, before what can be written to."""
+    (last,) = [each for each in library.segments if each.type == elf.LOAD and each.flags & elf.WRITABLE]
+    place = last.offset // 4096 * 4096
+    data = bytearray(library.data[:place] + bytes(4096) + library.data[place:])
+    struct.pack_into("<Q", data, 40, library.sections_at + 4096)
+    moved = [each._replace(offset=each.offset + 4096 * (each.offset >= place)) for each in library.segments]
+    return with_segments(library._replace(data=bytes(data)), moved)
+
+
 @unittest.skipUnless(sys.platform == "linux" and sys.maxsize > 1 << 32, "elsewhere libraries have another format")
 class CutTest(unittest.TestCase):
     @classmethod
@@ -101,12 +111,27 @@ print(lightgbm.basic._LIB._name, round(float(numpy.corrcoef(model.predict(featur
                 ]
                 self.assertEqual(self.library.data[section.offset : section.end], smaller.data[same.offset : same.end])
 
+    def test_segments_of_a_cut_library_cover_the_same_memory_once(self) -> None:
+        smaller = elf.parse(elf.cut(self.library, *SECTIONS))
+        (before, after) = (
+            [(s.address, s.address + s.memory_size, s.flags) for s in each.segments if s.type == elf.LOAD]
+            for each in (self.library, smaller)
+        )
+        (split,) = set(before) - set(after)
+        first, second = [part for part in after if part not in before]
+        self.assertEqual(split, (first[0], second[1], first[2]))
+        self.assertEqual((first[1], first[2]), (second[0], second[2]))
+        self.assertEqual(sorted(after), after)
+
     def test_layouts_that_are_not_understood_are_refused(self) -> None:
         library, segments = self.library, self.library.segments
         without_notes = [each._replace(type=1 << 30) if each.type == elf.NOTE else each for each in segments]
         read_only = [each for each in segments if each.type == elf.LOAD and not each.flags & elf.WRITABLE]
         first = library.named(SECTIONS)[0]
         in_the_way = [each._replace(offset=first.offset + 8192) if each.type == elf.NOTE else each for each in segments]
+        elsewhere = bytearray(library.data)
+        place = library.sections_at + 64 * library.sections.index(first)
+        struct.pack_into("<Q", elsewhere, place + 16, first.address + 4096)
         writable = [each._replace(flags=6) if each in read_only else each for each in segments]
         table = (
             ("no section", library, (".nv_fatbin",), "none of"),
@@ -115,6 +140,7 @@ print(lightgbm.basic._LIB._name, round(float(numpy.corrcoef(model.predict(featur
             ("sections with another between them", library, (".rodata", ".eh_frame"), "something else"),
             ("a small section", library, (".init",), "less than a page"),
             ("a writable segment", with_segments(library, writable), SECTIONS, "written to"),
+            ("a section of another address", elf.parse(bytes(elsewhere)), SECTIONS, "not loaded"),
             ("no entry to spare", with_segments(library, without_notes), SECTIONS, "no room"),
             ("a note in the way", with_segments(library, in_the_way), SECTIONS, "something else"),
         )
@@ -155,6 +181,7 @@ class ParseTest(unittest.TestCase):
         self.assertNotEqual(seen, elf.loaded(elf.parse(changed)))
         larger = [each._replace(memory_size=each.memory_size + 1) for each in library.segments]
         self.assertNotEqual(seen, elf.loaded(with_segments(library, larger)))
+        self.assertEqual(seen, elf.loaded(with_a_page_before_the_last_segment(library)))
         comment = library.named([".comment"])[0]
         unloaded = library.data[: comment.offset] + b"\xcc" + library.data[comment.offset + 1 :]
         self.assertEqual(seen, elf.loaded(elf.parse(unloaded)))
