@@ -18,7 +18,7 @@ SKOPEO = shlex.split(os.environ.get("SKOPEO", "skopeo"))
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as it lies in the registry: what made it, and how large it is, compressed."""
+    """A layer as it lies in the registry: the part of the image, and how large it is, compressed."""
 
     name: str
     digest: str
@@ -34,7 +34,7 @@ def fetched_by_digest(old: list[Layer], new: list[Layer]) -> list[Layer]:
 def fetched_by_chain(old: list[Layer], new: list[Layer]) -> list[Layer]:
     """What an engine fetches that knows a layer only on top of those below it, as Docker's own store does.
 
-    https://github.com/moby/moby/blob/master/daemon/internal/distribution/xfer/download.go
+    https://github.com/moby/moby/blob/v27.0.3/distribution/xfer/download.go
     """
     same = 0
     while same < min(len(old), len(new)) and old[same].digest == new[same].digest:
@@ -68,22 +68,24 @@ def layers_of(reference: str) -> list[Layer]:
 
 
 def name_of(step: str) -> str:
-    """What a step of the Dockerfile brings into the image."""
-    copied = re.match(r"COPY (?:/built/)?(\S*)", step)
-    return {"/": "system"}.get(copied[1], copied[1]) if copied else step[:40]
+    """The part of the image that a step of the Dockerfile makes."""
+    copied = re.match(r"COPY /built/(\w+)", step)
+    if copied:
+        return copied[1]
+    return "runtime" if "predict" in step else "system"
 
 
 def print_table(old: list[Layer], new: dict[str, list[Layer]]) -> None:
-    """A row for each layer and a column for each new image, in compressed MB; then what is fetched in all."""
-    print(f"| | there | {' | '.join(new)} |")
+    """A row for each part and a column for each new image, in compressed MB; then what is fetched in all."""
+    print(f"| MB, compressed | there | {' | '.join(new)} |")
     print(f"|---|---:|{'---:|' * len(new)}")
-    for place, layer in enumerate(old):
-        moved = [layers[place : place + 1] for layers in new.values()]
-        cells = ["–" if fetched_by_digest(old, found) == [] else megabytes(found) for found in moved]
-        print(f"| {layer.name} | {megabytes([layer])} | {' | '.join(cells)} |")
+    for part in dict.fromkeys(layer.name for layer in old):
+        moved = ([layer for layer in fetched_by_digest(old, layers) if layer.name == part] for layers in new.values())
+        cells = [megabytes(layers) if layers else "–" for layers in moved]
+        print(f"| {part} | {megabytes([layer for layer in old if layer.name == part])} | {' | '.join(cells)} |")
     for engine, fetched in ENGINES.items():
         cells = [megabytes(fetched(old, layers)) for layers in new.values()]
-        print(f"| **fetched: {engine}** | {megabytes(old)} | {' | '.join(cells)} |")
+        print(f"| **fetched, {engine}** | {megabytes(old)} | {' | '.join(cells)} |")
 
 
 def megabytes(layers: list[Layer]) -> str:
@@ -94,4 +96,4 @@ def megabytes(layers: list[Layer]) -> str:
 
 if __name__ == "__main__":
     first, *others = sys.argv[1:]
-    print_table(layers_of(first), {reference: layers_of(reference) for reference in others})
+    print_table(layers_of(first), {each.rpartition(":")[2]: layers_of(each) for each in others})

@@ -30,15 +30,16 @@ class PullTest(unittest.TestCase):
             print_table(OLD, {"host/image:new": NEW})
         _, _, *rows = printed.getvalue().splitlines()
         expected = ["| torch | 130 | – |", "| rest | 70 | 71 |", "| system | 60 | – |"]
-        expected += ["| **fetched: containerd** | 260 | 71 |", "| **fetched: Docker's own store** | 260 | 131 |"]
+        expected += ["| **fetched, containerd** | 260 | 71 |", "| **fetched, Docker's own store** | 260 | 131 |"]
         self.assertEqual(expected, rows)
 
-    def test_layers_are_named_after_what_is_copied(self) -> None:
+    def test_parts_are_named_after_what_is_copied(self) -> None:
         steps = {
             "COPY /built/torch / # buildkit": "torch",
             "COPY / / # buildkit": "system",
-            "COPY predict.py ./ # buildkit": "predict.py",
-            "/bin/sh -c #(nop) ADD file:1 in / ": "/bin/sh -c #(nop) ADD file:1 in / ",
+            "RUN |1 PYTHON=3.11 /bin/sh -c apt-get update": "system",
+            "COPY predict.py ./ # buildkit": "runtime",
+            "COPY numerai_predict numerai_predict # buildkit": "runtime",
         }
         self.assertEqual(list(steps.values()), [name_of(step) for step in steps])
 
