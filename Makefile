@@ -25,7 +25,7 @@ GIT_REF := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/de
 BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help versions demo check test_fast test_unit test_once lint types format fault_examples bench fuzz delivery bench_images build build_shell test test_predict push_latest \
+.PHONY: help versions demo check test_fast test_unit test_once lint types format fault_examples bench fuzz delivery bench_images bench_pull build build_shell test test_predict push_latest \
   push_stable push_shell promote engine \
   $(foreach verb,build test push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
@@ -115,6 +115,9 @@ $(TAGS:%=test_%): test_%: build_% ## build the image of one version, run both sa
 
 bench_images: build_$(subst .,_,$(VERSION)) $(VENV)/predict.done ## cold start of the sample model beside the original's pinned set
 	DOCKER=$(DOCKER) $(VENV)/predict/bin/python tests/images/bench_images.py --version $(VERSION)
+
+bench_pull: ## what a pull of NEW fetches, layer by layer, where OLD is: images in a registry
+	SKOPEO="$(SKOPEO)" $(PYTHON) images/pull.py $(OLD) $(NEW)
 
 push_latest: $(TAGS:%=push_latest_%) ## push every image as :latest and :<git ref>
 

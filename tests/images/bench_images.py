@@ -26,7 +26,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 DOCKER = os.environ.get("DOCKER", "docker")
 LIMITS = ("--network", "none", "--cpus", "1", "--memory", "4g")
-TARGET = 0.5
+TARGET = 0.28
 
 
 @dataclass(frozen=True)

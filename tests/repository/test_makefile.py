@@ -11,6 +11,7 @@ TAGS = [version.replace(".", "_") for version in VERSIONS]
 TARGETS = {
     *("help", "versions", "lint", "types", "format", "check", "demo", "bench", "bench_images", "build", "build_shell"),
     *(
+        "bench_pull",
         "delivery",
         "fault_examples",
         "fuzz",
