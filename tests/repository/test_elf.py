@@ -48,7 +48,7 @@ def with_segments(library: elf.Library, segments: Iterable[elf.Segment]) -> elf.
 def with_a_page_before_the_last_segment(library: elf.Library) -> elf.Library:
     """The library with another page in the file, which nothing loads, before what can be written to."""
     (last,) = [each for each in library.segments if each.type == elf.LOAD and each.flags & elf.WRITABLE]
-    place = last.offset // 4096 * 4096
+    place = last.offset
     data = bytearray(library.data[:place] + bytes(4096) + library.data[place:])
     struct.pack_into("<Q", data, 40, library.sections_at + 4096)
     moved = [each._replace(offset=each.offset + 4096 * (each.offset >= place)) for each in library.segments]
