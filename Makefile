@@ -26,7 +26,7 @@ BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_
 
 .DEFAULT_GOAL := help
 .PHONY: help versions demo check test_fast test_unit test_once lint types format fault_examples bench bench_large bench_in_image \
-  bench_images fuzz delivery build build_shell test test_predict push_latest push_stable push_shell promote engine \
+  bench_images bench_pull fuzz delivery build build_shell test test_predict push_latest push_stable push_shell promote engine \
   $(foreach verb,build test push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
 help: ## list the targets
@@ -122,6 +122,9 @@ $(TAGS:%=test_%): test_%: build_% ## build the image of one version, run both sa
 
 bench_images: build_$(subst .,_,$(VERSION)) $(VENV)/predict.done ## cold start of the sample model beside the original's pinned set
 	DOCKER=$(DOCKER) $(VENV)/predict/bin/python -m tests.bench.cold_start --version $(VERSION)
+
+bench_pull: ## what a pull of NEW fetches, layer by layer, where OLD is: images in a registry
+	SKOPEO="$(SKOPEO)" $(PYTHON) images/pull.py $(OLD) $(NEW)
 
 push_latest: $(TAGS:%=push_latest_%) ## push every image as :latest and :<git ref>
 

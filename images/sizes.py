@@ -21,8 +21,10 @@ from pathlib import Path
 packages = Path(sysconfig.get_path("purelib"))
 kinds = dict.fromkeys(["shared libraries", "bytecode", "sources", "other files"], 0)
 folders = collections.Counter()
+counted = set()
 for path in packages.rglob("*"):
-    if path.is_file() and not path.is_symlink():
+    if path.is_file() and not path.is_symlink() and path.stat().st_ino not in counted:
+        counted.add(path.stat().st_ino)
         kind = {".pyc": "bytecode", ".py": "sources"}.get(path.suffix, "other files")
         kinds["shared libraries" if ".so" in path.name else kind] += path.stat().st_size / 1e6
         folders[path.relative_to(packages).parts[0].removesuffix(".libs")] += path.stat().st_size / 1e6

@@ -591,6 +591,9 @@ PLATFORM: dict[str, Fault | Delivered] = {
     "has_sixty_inputs_of_keras": Fault(
         Code.MISSING_COLUMNS, r"given 42 columns and was trained on 60 \(", r"Train on the data version"
     ),
+    "trains_catboost_on_a_gpu": Fault(
+        Code.CUDA_MODEL, r"computes on a GPU, and there is none here .*CUDA error 35", r"task_type='CPU' for CatBoost"
+    ),
     "asks_polars_for_a_missing_column": Fault(Code.MISSING_COLUMNS, r"ColumnNotFoundError: .?feature_a", r"--dataset"),
     "is_a_torch_module": Delivered(),
     "comes_with_a_skorch_net": Fault(

@@ -13,6 +13,7 @@ TARGETS = {
     *(
         "bench_in_image",
         "bench_large",
+        "bench_pull",
         "delivery",
         "fault_examples",
         "fuzz",

@@ -32,6 +32,8 @@ from lock import direct_dependencies
 Method = TypeVar("Method", bound=Callable[..., None])
 
 ANSWER = {"data": {"round": 1234}}
+# Of the 60 rows of `features_and_target`.
+HALVES = (slice(0, 30), slice(30, 60))
 
 
 def exercises(*distributions: str) -> Callable[[Method], Method]:
@@ -334,6 +336,24 @@ class BoostingTest(PackageTestCase):
         self.assert_same(loaded.predict(features), model.predict(features))
         self.assert_same(through_cloudpickle(model).predict(features), model.predict(features))
 
+    @exercises("xgboost-cpu", "xgboost")
+    def test_xgboost_classifier_of_categories_explains_itself_and_says_what_is_wrong_without_a_gpu(self) -> None:
+        import pandas as pd
+        import xgboost
+
+        frame = training_frame().assign(kind=pd.Categorical(["low", "high", "none"] * 20))
+        target = frame.pop("target") > 3
+        model = xgboost.XGBClassifier(n_estimators=5, tree_method="hist", enable_categorical=True).fit(frame, target)
+        matrix = xgboost.DMatrix(frame, enable_categorical=True)
+        explained = model.get_booster().predict(matrix, pred_contribs=True)
+        self.assert_same(explained.sum(axis=1), model.get_booster().predict(matrix, output_margin=True))
+        self.assert_same(through_cloudpickle(model).predict_proba(frame), model.predict_proba(frame))
+        with self.assertRaises(ValueError):
+            model.predict(frame[["a", "b"]])
+        # Of 1.7 the code for GPUs is not in the image.
+        with self.assertRaisesRegex(xgboost.core.XGBoostError, "GPU|CUDA"), silenced():
+            xgboost.XGBRegressor(n_estimators=1, tree_method="gpu_hist").fit(frame[["a"]], target)
+
     @exercises("catboost")
     def test_catboost_model_saved_and_loaded_predicts_the_same(self) -> None:
         import catboost
@@ -345,6 +365,58 @@ class BoostingTest(PackageTestCase):
         model.save_model(self.folder / "model.cbm")
         loaded = catboost.CatBoostRegressor().load_model(self.folder / "model.cbm")
         self.assert_same(loaded.predict(features), model.predict(features))
+        self.assert_same(through_cloudpickle(model).predict(features), model.predict(features))
+
+    @exercises("catboost")
+    def test_catboost_classifier_of_categories_saved_and_loaded_predicts_and_explains_the_same(self) -> None:
+        import catboost
+
+        frame = training_frame().assign(kind=["low", "high", "none"] * 20)
+        target = frame.pop("target") > 3
+        learned, judged = (catboost.Pool(frame[rows], target[rows], cat_features=["kind"]) for rows in HALVES)
+        settings: dict[str, Any] = {"verbose": False, "allow_writing_files": False, "random_seed": 1}
+        model = catboost.CatBoostClassifier(iterations=200, depth=3, eval_metric="AUC", **settings)
+        model.fit(learned, eval_set=judged, early_stopping_rounds=5)
+        self.assertLess(model.tree_count_, 200)
+        self.assertGreater(model.best_score_["validation"]["AUC"], 0.8)
+        probabilities = model.predict_proba(judged)
+        self.assert_same(probabilities.sum(axis=1), [1] * 30)
+        explained = model.get_feature_importance(judged, type="ShapValues")
+        self.assert_same(explained.sum(axis=1), model.predict(judged, prediction_type="RawFormulaVal"))
+        for form in ("cbm", "json"):
+            model.save_model(self.folder / form, format=form, pool=learned)
+            loaded = catboost.CatBoostClassifier().load_model(self.folder / form, format=form)
+            self.assert_same(loaded.predict_proba(judged), probabilities)
+        loaded = through_cloudpickle(model)
+        self.assert_same(loaded.predict_proba(judged), probabilities)
+        self.assert_same(loaded.get_feature_importance(judged, type="ShapValues"), explained)
+        ranker = catboost.CatBoostRanker(iterations=5, loss_function="YetiRank", **settings)
+        ranker.fit(frame[["a", "b"]], target.astype(int), group_id=[row // 10 for row in range(60)])
+        self.assertEqual(through_cloudpickle(ranker).predict(frame[["a", "b"]]).shape, (60,))
+
+    @exercises("catboost")
+    def test_catboost_says_what_is_wrong_with_data_and_files_and_that_there_is_no_gpu(self) -> None:
+        import catboost
+
+        features, target = features_and_target()
+        model = catboost.CatBoostRegressor(iterations=3, verbose=False, allow_writing_files=False)
+        with self.assertRaisesRegex(catboost.CatBoostError, "targets are equal"):
+            model.copy().fit(features, target * 0)
+        model.fit(features, target)
+        with self.assertRaisesRegex(catboost.CatBoostError, "Feature 2 is present in model but not in pool"):
+            model.predict(features[:, :2])
+        (self.folder / "model.cbm").write_bytes(b"CBM1 and no more")
+        with self.assertRaises(catboost.CatBoostError):
+            catboost.CatBoostRegressor().load_model(self.folder / "model.cbm")
+        # The code for GPUs is not in the image. What it says where there is none, a user understands, and so do we.
+        code = (
+            "import catboost; catboost.CatBoostRegressor(iterations=3, task_type='GPU', allow_writing_files=False)"
+            ".fit([[1, 2], [3, 4]], [1, 2])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("CatBoostError", done.stderr)
+        self.assertIn("CUDA error 35: CUDA driver version is insufficient", done.stderr)
         self.assert_same(through_cloudpickle(model).predict(features), model.predict(features))
 
     @exercises("treelite")
@@ -588,11 +660,12 @@ class PlottingTest(PackageTestCase):
         self.assertTrue(picture.getvalue().startswith(b"\x89PNG"))
 
     @exercises("plotly")
-    def test_plotly_figure_is_written_as_json(self) -> None:
+    def test_plotly_figure_is_written_as_json_and_as_a_page_that_needs_no_other_file(self) -> None:
         import plotly.graph_objects as go
 
-        figure = json.loads(go.Figure(go.Scatter(y=[1, 2, 3])).to_json())
-        self.assertEqual(figure["data"][0]["y"], [1, 2, 3])
+        figure = go.Figure(go.Scatter(y=[1, 2, 3]))
+        self.assertEqual(json.loads(figure.to_json())["data"][0]["y"], [1, 2, 3])
+        self.assertIn("plotly.js v", figure.to_html(include_plotlyjs=True))
 
 
 class HttpTest(ServedTestCase):
