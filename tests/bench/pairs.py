@@ -33,8 +33,8 @@ class Spread:
 
 
 def run_in_turn(programs: dict[str, list[str]], cpus: set[int], runs: int, output: Path) -> dict[str, list[Cost]]:
-    """What each program cost in each of its runs: all run once a round, in random order, so that they see the same
-    weather of the machine. The folder `output` is emptied after every run.
+    """What each program cost in each of its runs: all run once a round, in random order, so that what else the
+    machine does falls on all alike. The folder `output` is emptied after every run.
     """
     costs: dict[str, list[Cost]] = {name: [] for name in programs}
     for run in range(runs + 1):
