@@ -1,11 +1,13 @@
 """predict.py without the confinement, not even its imports: what `make bench` holds the cost of it against."""
 
 import dataclasses
+import gc
 import sys
 import types
 from pathlib import Path
 from typing import Any
 
+gc.disable()  # As predict.py and the child's own program do.
 CHILD = "--child"
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 stand_ins: dict[str, dict[str, Any]] = {
@@ -34,4 +36,5 @@ def run() -> int:
         return cli.conclude(args, cli.carry_out(args, dataclasses.replace(context, launcher=launcher)))
 
 
+gc.enable()
 cli.enter(run)
