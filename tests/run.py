@@ -48,6 +48,7 @@ SLOW = (
     "tests.end_to_end.test_examples",
     "tests.cli.test_main",
     "tests.repository.test_package",
+    "tests.repository.test_expressions",
     "tests.repository.test_schedules",
     "tests.repository.test_makefile",
     "tests.repository.test_bench",
