@@ -64,7 +64,7 @@ def notices_and_remarks(live_ids: pd.Index, benchmarks: pd.DataFrame | None) -> 
 
 def _compare(live_ids: pd.Index, ids: pd.Index) -> tuple[int, bool]:
     """How many live ids are not among these ids, and whether all are in the same order."""
-    if not ids.is_unique or live_ids.nlevels != ids.nlevels:
+    if not ids.is_unique:
         missing = int((~live_ids.isin(ids)).sum())
         return missing, not missing and ids[ids.isin(live_ids)].equals(live_ids)
     places = ids.get_indexer(live_ids)
