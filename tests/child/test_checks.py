@@ -311,9 +311,9 @@ class NoticesTest(unittest.TestCase):
         for benchmarks in (self.benchmarks.iloc[2:], self.benchmarks.iloc[[2, 2, 3, 4, 5]]):
             self.check(benchmarks, ["The benchmark models lack 2 of 6 live ids."], [])
         levels = pd.MultiIndex.from_product([IDS, ["a"]])
-        none = ["The benchmark models lack 6 of 6 live ids."], []
-        self.check(self.benchmarks.set_axis(levels), *none)
-        self.assertEqual(none, notices_and_remarks(levels, self.benchmarks))
+        said = "The benchmark models lack 6 of 6 live ids."
+        self.check(self.benchmarks.set_axis(levels), [said], [])
+        self.assertEqual(([said], []), notices_and_remarks(levels, self.benchmarks))
 
     def test_notice_of_benchmarks_whose_ids_are_a_column_says_so(self) -> None:
         said = "The ids of the benchmark models are a column 'id'; in Numerai's file they are the index."
