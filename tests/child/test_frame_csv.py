@@ -2,34 +2,21 @@
 
 import datetime
 import decimal
-import tempfile
 import unittest
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import pandas as pd
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.configuration import set_hypothesis_home_dir
 
 from numerai_predict.child.frame_csv import ROWS_AT_A_TIME, frame_as_csv, index_lines
+from tests.examples import examples
 
-# It keeps what it has read of our sources, and this folder may not be written to.
-set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
-# The same examples everywhere: what passes here does not fail there.
-settings.register_profile(
-    "frames",
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
-)
-many = settings(settings.get_profile("frames"), max_examples=500)
+many = examples(500)
 
 IDS = pd.Index([f"n{number:015x}" for number in range(6)], name="id")
 AWKWARD_NUMBERS = [

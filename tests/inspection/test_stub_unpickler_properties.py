@@ -1,5 +1,5 @@
-"""inert.py under anything that a pickle can be: random bytes and opcodes, damaged and hostile pickles, and real ones,
-on which it has to agree with the unpickler of the standard library.
+"""stub_unpickler.py under anything that a pickle can be: random bytes and opcodes, damaged and hostile pickles, and real
+ones, on which it has to agree with the unpickler of the standard library.
 """
 
 import _compat_pickle
@@ -29,9 +29,8 @@ from unittest import mock
 import cloudpickle
 import numpy as np
 import pandas as pd
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.configuration import set_hypothesis_home_dir
 from sklearn.ensemble import RandomForestRegressor  # type: ignore[import-untyped]
 from sklearn.linear_model import LinearRegression, Ridge  # type: ignore[import-untyped]
 from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
@@ -41,21 +40,11 @@ from numerai_predict.inspection import inspect
 from numerai_predict.inspection.stub_unpickler import Traces, trace
 from tests.corpus.hostile import BOMBS, BROKEN, hostile_pickles
 from tests.corpus.streams import HARMLESS_NAMES, HARMLESS_STRINGS, HOSTILE_NAMES, HOSTILE_STRINGS, assemble
+from tests.examples import examples
 from tests.harness import TESTS, PredictTestCase
 from tests.writers import OWN, TRAPS, corpus
 
-# It keeps what it has read of our sources, and this folder may not be written to.
-set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
-# The same examples everywhere: what passes here does not fail there.
-settings.register_profile(
-    "inert",
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
-)
-few, many = (settings(settings.get_profile("inert"), max_examples=count) for count in (100, 300))
+few, many = examples(100), examples(300)
 
 # What one of the damaged pickles may take: without a limit, one wrong index of the memo costs 32 GB.
 MEMORY_BYTES = 512 << 20

@@ -1,18 +1,15 @@
 """csv_form.py: what passes is one line of names above numbers from 0 to 1, and what does not is refused early."""
 
 import io
-import tempfile
 import time
 import unittest
 from collections.abc import Iterator
 from csv import field_size_limit
-from pathlib import Path
 from unittest import mock
 
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.configuration import set_hypothesis_home_dir
 
 from numerai_predict.child import Shape
 from numerai_predict.runner import csv_form
@@ -20,8 +17,7 @@ from numerai_predict.runner.csv_form import MAX_RECORD_BYTES, Predictions, read_
 from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.sandbox import ProtocolError
-
-set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
+from tests.examples import examples
 
 GOOD = b"id,prediction\nn1,0.25\nn2,0.5\nn3,1e-07\n"
 SECONDS = 3.0
@@ -229,7 +225,7 @@ def outcome(csv: bytes, live: LiveIds) -> object:
 class SameAnywayTest(unittest.TestCase):
     """Lines that need no reader of CSV, and ids in the order of the live ones, are taken sooner, to the same end."""
 
-    @settings(max_examples=400, deadline=None)
+    @examples(400)
     @given(live_ids_and_rows(), st.sampled_from([8, 16, 1 << 17]))
     def test_csv_is_read_the_same_line_by_line(
         self, given: tuple[str, list[tuple[str, str]]], batch_bytes: int
