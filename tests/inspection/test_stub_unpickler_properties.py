@@ -1,5 +1,5 @@
-"""stub_unpickler.py under anything that a pickle can be: random bytes and opcodes, damaged and hostile pickles, and real
-ones, on which it has to agree with the unpickler of the standard library.
+"""stub_unpickler.py under anything that a pickle can be: random bytes and opcodes, damaged and hostile pickles, and
+real ones, on which it has to agree with the unpickler of the standard library.
 """
 
 import _compat_pickle
