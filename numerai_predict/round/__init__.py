@@ -1,0 +1,12 @@
+"""A whole round: which models are left, who runs which, and what came of each."""
+
+from typing import TYPE_CHECKING
+
+from numerai_predict.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from numerai_predict.round.store import Store, StoreError
+
+__all__ = ["Store", "StoreError"]
+
+__getattr__ = on_demand(__name__, {"store": "Store StoreError"})
