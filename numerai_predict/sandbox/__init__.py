@@ -7,6 +7,7 @@ from numerai_predict.on_demand import on_demand
 if TYPE_CHECKING:
     from numerai_predict.sandbox.channel import LINE_LOST, ChildChannel, Message, ProtocolError
     from numerai_predict.sandbox.confine import confine, explain_network_errors
+    from numerai_predict.sandbox.environment import THREAD_VARIABLES
     from numerai_predict.sandbox.hide_parent import hide
     from numerai_predict.sandbox.launcher import Birthplace, Child, ExecLauncher, Launcher
     from numerai_predict.sandbox.network_attempts import NetworkAttempts
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LINE_LOST",
     "PROMISES",
+    "THREAD_VARIABLES",
     "Birthplace",
     "Child",
     "ChildChannel",
@@ -48,6 +50,7 @@ __getattr__ = on_demand(
     {
         "channel": "LINE_LOST ChildChannel Message ProtocolError",
         "confine": "confine explain_network_errors",
+        "environment": "THREAD_VARIABLES",
         "hide_parent": "hide",
         "launcher": "Birthplace Child ExecLauncher Launcher",
         "network_attempts": "NetworkAttempts",
