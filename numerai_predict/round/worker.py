@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from numerai_predict.faults import Blame, Code, Interrupted
@@ -24,11 +25,15 @@ from numerai_predict.round.private_folder import private_folder
 from numerai_predict.round.queue import Claimed, Nothing, Poisoned, Queue, Wait, outcome_key
 from numerai_predict.round.retries import Breaker, backoff_s
 from numerai_predict.round.store import Store, StoreError
-from numerai_predict.runner import RunContext, run_model
+from numerai_predict.round.templates import Templates
+from numerai_predict.round.warm_run import run_warm
+from numerai_predict.runner import RunContext
 from numerai_predict.sandbox import undisturbed
 
 # A claim survives that three renewals in a row do not get through.
 RENEWALS_A_LEASE = 4
+# A worker runs one model at a time, and there are as many workers as CPUs.
+CPUS = 1
 
 _log = logging.getLogger(__name__)
 
@@ -67,15 +72,17 @@ def work(
     try:
         rows, schedule = read_manifest(store), read_schedule(store)
         exposed = exposed or _seen_secrets(store, rows)
-        with private_folder() as folder:
-            context = RunContext(exposed=exposed)
-            runner = ModelRunner(store, RoundData.fetch(store, folder), folder, run_model, context, note_secrets)
+        with private_folder() as folder, contextlib.ExitStack() as until_end:
+            data = RoundData.fetch(store, folder)
+            templates = until_end.enter_context(Templates((data.live, data.benchmarks), CPUS, folder))
+            run = partial(run_warm, templates=templates)
+            runner = ModelRunner(store, data, folder, run, RunContext(exposed=exposed), note_secrets)
             name = WorkerName.of_this_process(index)
             claims = WorkersClaims(store, name, lease_s)
             queue = Queue(store, rows, index or 0, workers, claims, Deadline(schedule.deadline))
             worker = _Worker(name, store, claims, queue, runner, lease_s)
-            with claims.given_back():
-                return WorkerEnd(worker.outcomes, left_over=worker.run_all())
+            until_end.enter_context(claims.given_back())
+            return WorkerEnd(worker.outcomes, left_over=worker.run_all())
     except _Stop as stop:
         stopped = str(stop)
     except Interrupted as interruption:

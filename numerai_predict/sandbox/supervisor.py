@@ -302,6 +302,7 @@ class Supervisor:
     def _terms(self) -> Message:
         return {
             "runtime": os.getpid(),
+            "helpers": [*self._launcher.helpers],
             "task": self._task.name,
             "folder": str(self._workspace.folder),
             "memory_bytes": self._limits.memory_bytes,
