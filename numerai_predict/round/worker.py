@@ -90,7 +90,7 @@ def work(
     except StoreError as error:
         stopped = f"The store failed: {error}."
     except OSError as error:
-        stopped = f"There is no place for the worker's temporary folder: {error.strerror or error}."
+        stopped = f"The worker's temporary folder cannot be used: {error.strerror or error}."
     return WorkerEnd(worker.outcomes if worker else {}, stopped=stopped)
 
 

@@ -45,7 +45,7 @@ KILLS_A_ROUND = (3, 7)
 FIRST_KILL_S = 0.5
 BETWEEN_KILLS_S = 0.6
 # A worker that stands still for longer than a lease is taken for dead, and wakes up.
-PAUSE_S = (0.3, 2.5 * LEASE_S)
+PAUSE_S = (0.3, 2 * LEASE_S)
 CUT_S = (0.05, 1.0)
 SETTLE_S = 15.0
 SHARED_MEMORY = Path("/dev/shm")
@@ -59,6 +59,10 @@ from numerai_predict.held_signals import hold_signals
 hold_signals()
 from numerai_predict import cli
 from numerai_predict.cli import worker
+from numerai_predict.round import queue, retries, templates
+retries.BACKOFF_S, queue.LONGEST_PAUSE_S = (0.5, 1.0, 2.0), 0.5
+templates.FAMILIES = {{"base": ()}}  # The models need pandas alone.
+templates.MENTIONS = {{}}
 cli.enter(lambda: worker.main(sys.argv[1:], lease_s={LEASE_S}))
 """
 
@@ -217,7 +221,7 @@ class Killer:
         self._left = chance.randint(*KILLS_A_ROUND)
         self._next = time.monotonic() + FIRST_KILL_S + self._pause()
         self._asleep: list[tuple[float, Process]] = []
-        self._kinds = {"worker": 4, "stop": 2, "pause": 2, "below a worker": 4, **({"store": 4} if proxy else {})}
+        self._kinds = {"worker": 4, "stop": 2, "pause": 2, "template": 2, "model": 4, **({"store": 4} if proxy else {})}
 
     def _pause(self) -> float:
         return self._chance.expovariate(1 / BETWEEN_KILLS_S)
@@ -242,8 +246,11 @@ class Killer:
             assert self._proxy is not None
             self._proxy.cut(CUT_S[0] + how_long * (CUT_S[1] - CUT_S[0]))
             return True
-        workers = self._engine.workers()
-        among = [low for worker in workers for low in descendants(worker.pid)] if kind == "below a worker" else workers
+        among = self._engine.workers()
+        if kind in ("template", "model"):
+            below = [(worker.pid, process) for worker in among for process in descendants(worker.pid)]
+            # Templates are what a worker starts itself; a model run anew, too, but seldom.
+            among = [process for parent, process in below if (process.parent == parent) == (kind == "template")]
         if not among:
             return False
         victim = among[int(where * len(among))]
@@ -292,10 +299,11 @@ class Proof:
                 if time.monotonic() - began > ROUND_LIMIT_S:
                     break
         wrong = [f"it is not over after {ROUND_LIMIT_S:.0f} s"] if is_going else []
-        wrong += [*self._wrong_outcomes(store, killer.done), *self._left(temporary)]
-        self._note(engine, folder / "log", began, "S3" if in_s3 else "folder")
+        log = (folder / "log").read_text(errors="replace")
+        wrong += [*self._wrong_outcomes(store, killer.done), *self._run_twice(log), *self._left(temporary)]
+        self._note(engine, log, began, "S3" if in_s3 else "folder")
         if wrong:
-            wrong += (folder / "log").read_text(errors="replace").splitlines()
+            wrong += log.splitlines()
         shutil.rmtree(folder)
         return wrong
 
@@ -333,12 +341,18 @@ class Proof:
         if code is None and outcome.get("csv_sha256") != hashlib.sha256(model.csv or b"").hexdigest():
             yield f"{name} succeeded, and its outcome has the digest of another CSV"
         allowed = {model.code}
-        if done["below a worker"]:
+        if done["model"] + done["template"]:
             allowed |= BY_A_KILLED_MODEL
         if done["worker"] + done["pause"] + done["store"] >= 2:
             allowed |= BY_KILLED_WORKERS
         if code not in allowed:
             yield f"{name} ended as {code}: {fault}"
+
+    def _run_twice(self, log: str) -> Iterator[str]:
+        """Models whose outcome was written by two workers, by what those say."""
+        for name in self.models:
+            if (times := log.count(f" INFO {name}: ")) > 1:
+                yield f"{name} has {times} outcomes"
 
     def _left(self, temporary: Path) -> list[str]:
         """What is left on the machine once what must end had its time."""
@@ -363,9 +377,9 @@ class Proof:
             for path in segments:
                 path.unlink(missing_ok=True)
 
-    def _note(self, engine: Engine, log: Path, began: float, kind: str) -> None:
+    def _note(self, engine: Engine, log: str, began: float, kind: str) -> None:
         self.tally.starts += engine.starts
-        self.tally.take_overs += log.read_text(errors="replace").count(" was cut off from the round")
+        self.tally.take_overs += log.count(" was cut off from the round")
         self.tally.rounds[kind] += 1
         self.tally.seconds.append(time.monotonic() - began)
 
