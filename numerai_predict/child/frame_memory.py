@@ -5,6 +5,7 @@ alone. In ordinary memory, each fork would have to copy the page tables of all o
 https://man7.org/linux/man-pages/man2/mmap.2.html (MAP_PRIVATE), https://peps.python.org/pep-0574/
 """
 
+import fcntl
 import mmap
 import os
 import pickle
@@ -19,6 +20,8 @@ from numerai_predict.files import open_file
 if TYPE_CHECKING:
     import pandas as pd
 
+# https://man7.org/linux/man-pages/man2/F_GET_SEALS.2const.html
+SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 SIZE_BYTES = 8
 BYTE_ORDER: Final = "little"
 
@@ -37,12 +40,14 @@ def read_beforehand(paths: Iterable[Path]) -> LiveFrames:
 
 def _read_elsewhere(file: BinaryIO, name: str) -> "pd.DataFrame":
     """Read it in a process of its own, as Arrow starts threads for it. Raises EOFError if that does not succeed."""
-    memory = os.memfd_create("live-data")
+    memory = os.memfd_create("live-data", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         if (pid := os.fork()) == 0:
             _write_and_leave(file, name, memory)
         if os.waitpid(pid, 0)[1]:
             raise EOFError
+        # The mapping keeps a descriptor, which every fork has: through it a model could write what others read.
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, SEALS)
         area = mmap.mmap(memory, 0, access=mmap.ACCESS_COPY)
     finally:
         os.close(memory)

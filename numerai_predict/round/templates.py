@@ -21,10 +21,12 @@ FAMILIES = {
     "base": BASE,
 }
 MENTIONS = {"tensorflow": "tensorflow", "keras": "tensorflow", "torch": "torch"}
-# A family whose template does not come up, or dies, so often is run without one.
+# A family whose template does not come up so often in a row is run without one.
 MAX_FAILURES = 3
 # Arrow's allocator would have a thread of its own, which a fork does not: https://arrow.apache.org/docs/cpp/env_vars.html
 ONE_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+
+_NAMED = "The process that %s models are forked from"
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ class Templates:
     def _template(self, family: str) -> Template | None:
         template = self._templates.get(family)
         if template and not template.is_alive:
-            self._note_failure(family, "it has ended")
+            _log.warning("%s has ended, and is started again", _NAMED % family)
             self._templates.pop(family).close()
             template = None
         if template is None and self._failures[family] < MAX_FAILURES:
@@ -79,14 +81,12 @@ class Templates:
         try:
             template = Template([*EXEC_LAUNCHER.argv, "template", order], {**environment, **ONE_THREAD})
         except OSError as error:
-            self._note_failure(family, str(error))
+            self._failures[family] += 1
+            _log.warning("%s does not come up: %s", _NAMED % family, error)
             return None
+        self._failures[family] = 0
         self._templates[family] = template
         return template
-
-    def _note_failure(self, family: str, why: str) -> None:
-        self._failures[family] += 1
-        _log.warning("The process that models of the family %s are forked from failed: %s", family, why)
 
 
 def family_of(model: Path) -> str:

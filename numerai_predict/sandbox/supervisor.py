@@ -106,6 +106,7 @@ class Supervisor:
                 self._step()
         except BaseException as error:
             self._is_interrupted = not isinstance(error, Exception)
+            self._resources.callback(self._conversation.close)
             raise
         finally:
             with undisturbed() as self._interruptions, self._resources:
@@ -348,7 +349,11 @@ class Supervisor:
         except BaseException:
             _abandon(child)
             raise
-        status, cpu_s = child.wait()
+        try:
+            status, cpu_s = child.wait()
+        except OSError:  # Who has forked it is gone, and with it the payload's worth.
+            self._conversation.close()
+            raise
         self._drain()
         if self._conversation.is_amid and self._reports.status == 0:
             self._refusal = "only the beginning of a message"

@@ -71,7 +71,11 @@ class Template:
 
     def _ask(self, question: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         socket.send_fds(self._line, [json.dumps(question).encode()], descriptors)
-        answer = self._receive()
+        try:
+            answer = self._receive()
+        except TimeoutError:
+            self.close()  # The next answer would be this one's.
+            raise
         if "error" in answer:
             raise OSError(answer["error"])
         return answer
