@@ -33,17 +33,19 @@ _log = logging.getLogger(__name__)
 
 class Templates:
     """The templates of a worker, each started when the first model needs it and again when it has died; all end with
-    the block. `data` are the files of the live data, which every template reads once.
+    the block. `data` are the files of the live data, which every template reads once. `parent` is the folder for their
+    temporary files (None: the usual one), which are left there if the worker is killed.
     """
 
-    def __init__(self, data: Sequence[Path], cpus: int) -> None:
+    def __init__(self, data: Sequence[Path], cpus: int, parent: Path | None = None) -> None:
         self._data = data
         self._cpus = cpus
+        self._parent = parent
         self._templates: dict[str, Template] = {}
         self._failures = dict.fromkeys(FAMILIES, 0)
 
     def __enter__(self) -> "Templates":
-        self._folder = tempfile.TemporaryDirectory(prefix="template-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix="template-", dir=self._parent, ignore_cleanup_errors=True)
         return self
 
     def __exit__(self, *error: object) -> None:

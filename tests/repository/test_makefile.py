@@ -17,6 +17,7 @@ TARGETS = {
         "delivery",
         "fault_examples",
         "fuzz",
+        "prove_round",
         "test",
         "test_fast",
         "test_unit",
