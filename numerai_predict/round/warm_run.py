@@ -2,6 +2,8 @@
 
 import dataclasses
 import logging
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 from numerai_predict.faults import Code
@@ -17,15 +19,19 @@ HUNG_SHARE = 0.1
 _log = logging.getLogger(__name__)
 
 
-def run_warm(request: RunRequest, context: RunContext, templates: Templates) -> RunReport:
+def run_warm(
+    request: RunRequest, context: RunContext, templates: Templates, left_s: Callable[[], float] = lambda: math.inf
+) -> RunReport:
     """Run the model in a fork of a template, as run_model does, and execute it anew if it crashed or hung there, as
     libraries may that were not made for forks, or if the template is gone. The report's `runtime.launch` says which.
+
+    `left_s` are the seconds that are left for it in all: without time for a whole run, there is no second one.
     """
     launcher = templates.launcher_for(Path(request.model))
     if not isinstance(launcher, ForkLauncher):
         return _executed(request, context, templates, "there is no template of its libraries")
     report = run_model(request, dataclasses.replace(context, launcher=launcher))
-    if not (why := _why_again(report, launcher)):
+    if not (why := _why_again(report, launcher)) or left_s() < request.time_limit:
         report.runtime.launch = LaunchPart("fork")
         return report
     _log.warning("The model is run once more, in a process that is executed anew: %s", why)

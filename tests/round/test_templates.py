@@ -399,6 +399,11 @@ class FallbackTest(TemplatesTestCase):
         self.assertEqual(("success", None), (report.status, report.fault))
         self.check_launch(report, "exec", "in a fork it hung")
 
+    def test_model_that_crashes_when_there_is_no_time_for_another_run_is_not_run_again(self) -> None:
+        report = run_warm(self.request(crashes_in_a_fork), RunContext(), self.templates, lambda: 599.0)
+        self.assertEqual("model_crashed", report.fault and report.fault.code)
+        self.check_launch(report, "fork")
+
     def test_template_that_was_killed_is_replaced(self) -> None:
         for _ in range(2):
             launcher = self.templates.launcher_for(MODEL)
