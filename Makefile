@@ -26,7 +26,7 @@ BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_
 
 .DEFAULT_GOAL := help
 .PHONY: help versions demo check test_fast test_unit test_once lint types format fault_examples bench bench_large bench_in_image \
-  bench_images bench_pull fuzz delivery build build_shell test test_predict push_latest push_stable push_shell promote engine \
+  bench_images bench_pull fuzz delivery simulate_round build build_shell test test_predict push_latest push_stable push_shell promote engine \
   $(foreach verb,build test push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
 help: ## list the targets
@@ -100,6 +100,9 @@ fuzz: $(VENV)/check.done ## play EXAMPLES (2000) changed answers of a model's pr
 
 delivery: $(VENV)/check.done ## print what becomes of every failure of a download and an upload
 	$(CHECK)/python -m tests.delivery
+
+simulate_round: $(VENV)/check.done ## print on how many cores a round takes how long, simulated; takes some minutes
+	$(CHECK)/python -m tests.round.simulation
 
 build: $(TAGS:%=build_%) ## build every image
 

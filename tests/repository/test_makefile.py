@@ -22,6 +22,7 @@ TARGETS = {
         "test_unit",
         "test_once",
         "test_predict",
+        "simulate_round",
         "push_latest",
         "push_stable",
         "push_shell",
