@@ -26,7 +26,8 @@ BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_
 
 .DEFAULT_GOAL := help
 .PHONY: help versions demo check test_fast test_unit test_once lint types format fault_examples bench bench_large bench_in_image \
-  bench_images bench_pull fuzz prove_round delivery build build_shell test test_predict push_latest push_stable push_shell promote engine \
+  bench_images bench_pull bench_round fuzz delivery prove_round prove_warm simulate_round build build_shell test test_predict \
+  push_latest push_stable push_shell promote engine \
   $(foreach verb,build test push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
 help: ## list the targets
@@ -95,6 +96,9 @@ bench_in_image: build_$(subst .,_,$(VERSION)) ## what make bench measures, in th
 	$(DOCKER) run --rm --network none --memory 4g --volume "$(CURDIR)/tests:/tests:ro" --entrypoint python \
 	  $(IMAGE)_$(subst .,_,$(VERSION)):latest -m tests.bench $(BENCH)
 
+bench_round: $(VENV)/predict.done ## what a model costs in a round, forked from a warm template, beside a run of its own; BENCH has flags
+	DOCKER=$(DOCKER) $(VENV)/predict/bin/python -m tests.bench.round $(BENCH)
+
 fuzz: $(VENV)/check.done ## play EXAMPLES (2000) changed answers of a model's process, and print what they cost and led to
 	$(CHECK)/python -m tests.answer_fuzz
 
@@ -102,8 +106,14 @@ fuzz: $(VENV)/check.done ## play EXAMPLES (2000) changed answers of a model's pr
 prove_round: $(VENV)/check.done ## play ROUNDS (200) rounds whose workers, models and stores are killed at random, and check each
 	$(CHECK)/python -m tests.round.kills --rounds $(or $(ROUNDS),200) $(if $(SEED),--seed $(SEED))
 
+prove_warm: $(VENV)/check.done ## hold every broken model's outcome in a round of one worker against a run of its own
+	$(CHECK)/python -m tests.round.broken_models
+
 delivery: $(VENV)/check.done ## print what becomes of every failure of a download and an upload
 	$(CHECK)/python -m tests.delivery
+
+simulate_round: $(VENV)/check.done ## print on how many cores a round takes how long, simulated; takes some minutes
+	$(CHECK)/python -m tests.round.simulation
 
 build: $(TAGS:%=build_%) ## build every image
 

@@ -51,7 +51,7 @@ class WorkerName:
 class ClaimRecord:
     """What a claim says: whose it is, and in which state; how many workers ended while they ran the model (`lost`); how
     many of its runs ended by a fault of ours (`errors`), and how long it waits since; how often its worker renewed it.
-    `writes` counts all writes: the versions of some stores are digests of the content, so it must never repeat.
+    `takings` counts how often it was taken: the versions of some stores are digests, so no content may come twice.
     """
 
     worker: str = ""
@@ -61,7 +61,7 @@ class ClaimRecord:
     errors: int = 0
     wait_s: float = 0.0
     renewals: int = 0
-    writes: int = 0
+    takings: int = 0
 
     @classmethod
     def of(cls, content: bytes) -> "ClaimRecord | None":
@@ -150,7 +150,7 @@ class Claims:
             index=self._worker.index,
             lost=held.lost + is_lost,
             errors=held.errors,
-            writes=held.writes + 1,
+            takings=held.takings + 1,
         )
 
     def _claim(self, model_id: str, taken: ClaimRecord) -> "Claim":
@@ -202,8 +202,7 @@ class Claim:
             held = ClaimRecord.of(found.content) if found else None
             if found is None or held is None or held.worker != self._worker or held.state != RUNNING:
                 return False
-            changed = replace(change(held), writes=held.writes + 1)
-            if self._store.replace(_key(self.id), changed.content, found.version):
+            if self._store.replace(_key(self.id), change(held).content, found.version):
                 return True
         return False
 
@@ -222,7 +221,7 @@ def _key(model_id: str) -> str:
 
 def _is_claim(found: dict[str, Any]) -> bool:
     """Whether it is what a worker writes."""
-    counts = [found[name] for name in ("lost", "errors", "renewals", "writes")]
+    counts = [found[name] for name in ("lost", "errors", "renewals", "takings")]
     return (
         found.keys() == asdict(ClaimRecord()).keys()
         and isinstance(found["worker"], str)

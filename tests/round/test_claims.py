@@ -73,7 +73,7 @@ class TakeTest(ClaimsTestCase):
         claim = self.taken(self.worker(index=3))
         self.assertEqual(("m1", 0, 0), (claim.id, claim.lost, claim.errors))
         expected = {"worker": "w1", "index": 3, "state": "running", "lost": 0, "errors": 0, "wait_s": 0, "renewals": 0}
-        self.assertEqual({**expected, "writes": 1}, self.said())
+        self.assertEqual({**expected, "takings": 1}, self.said())
 
     def test_model_that_another_runs_is_not_taken(self) -> None:
         self.taken(self.worker())
@@ -122,7 +122,7 @@ class TakeTest(ClaimsTestCase):
         claims = self.worker()
 
         def slowly(call: str, key: str) -> None:
-            self.clock.now += LEASE_S - 0.1
+            self.clock.now += LEASE_S + 1
 
         self.store.meanwhile = slowly
         self.assertIsNone(claims.take("m1"))
@@ -214,7 +214,9 @@ class OwnClaimTest(ClaimsTestCase):
         with self.assertLogs("numerai_predict.round.claims"):
             self.taken(new)
         self.assertFalse(claim.renew())
+        self.taken(new, "m2")
         self.assertIsNone(old.take("m1"))
+        self.assertIsNone(old.take("m2"))
         self.assertEqual(("w2", 1), (self.said()["worker"], self.said()["lost"]))
 
     def test_worker_that_has_looked_does_not_rob_the_one_that_came_in_its_place(self) -> None:
