@@ -31,7 +31,7 @@ def run_warm(
     if not isinstance(launcher, ForkLauncher):
         return _executed(request, context, templates, "there is no template of its libraries")
     report = run_model(request, dataclasses.replace(context, launcher=launcher))
-    if not (why := _why_again(report, launcher)) or left_s() < request.time_limit:
+    if not (why := _why_again(report)) or left_s() < request.time_limit:
         report.runtime.launch = LaunchPart("fork")
         return report
     _log.warning("The model is run once more, in a process that is executed anew: %s", why)
@@ -44,13 +44,15 @@ def _executed(request: RunRequest, context: RunContext, templates: Templates, wh
     return report
 
 
-def _why_again(report: RunReport, launcher: ForkLauncher) -> str:
+def _why_again(report: RunReport) -> str:
     """Why the way in which the run ended may be the fork's and not the model's; empty if it is not."""
-    code = report.fault.code if report.fault else ""
+    if report.fault is None:
+        return ""
+    code = report.fault.code
     if code == Code.MODEL_CRASHED.label:
         return "in a fork it crashed"
     if code == Code.TIMEOUT.label and report.usage and report.usage.cpu_s < HUNG_SHARE * report.usage.wall_s:
         return "in a fork it hung"
-    if code and not launcher.template.is_alive:
-        return "the process that it was forked from has ended"
+    if code == Code.INTERNAL_ERROR.label:  # The template has died, or the fork before it was a model.
+        return f"it could not be forked: {report.fault.message}"
     return ""

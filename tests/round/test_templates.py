@@ -399,6 +399,13 @@ class FallbackTest(TemplatesTestCase):
         self.assertEqual(("success", None), (report.status, report.fault))
         self.check_launch(report, "exec", "in a fork it hung")
 
+    def test_model_that_a_library_ends_in_a_fork_is_executed_and_the_report_says_so(self) -> None:
+        libraries = mock.patch(f"{TEMPLATES}.FAMILIES", {"base": ("tests.round.ends_in_forks",)})
+        with libraries, Templates([LIVE, BENCHMARKS], cpus=1) as templates:
+            report = run_warm(self.request(ranks), RunContext(), templates)
+        self.assertEqual(("success", None), (report.status, report.fault))
+        self.check_launch(report, "exec", "ended with status 1 before it received the model")
+
     def test_model_that_crashes_when_there_is_no_time_for_another_run_is_not_run_again(self) -> None:
         report = run_warm(self.request(crashes_in_a_fork), RunContext(), self.templates, lambda: 599.0)
         self.assertEqual("model_crashed", report.fault and report.fault.code)
