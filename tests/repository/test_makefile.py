@@ -17,6 +17,7 @@ TARGETS = {
         "delivery",
         "fault_examples",
         "fuzz",
+        "prove_slurm",
         "test",
         "test_fast",
         "test_unit",
@@ -27,7 +28,11 @@ TARGETS = {
         "push_shell",
         "promote",
     ),
-    *(f"{verb}_{tag}" for verb in ("build", "test", "push_latest", "push_stable", "promote") for tag in TAGS),
+    *(
+        f"{verb}_{tag}"
+        for verb in ("build", "test", "test_round", "push_latest", "push_stable", "promote")
+        for tag in TAGS
+    ),
 }
 
 
