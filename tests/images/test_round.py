@@ -88,8 +88,12 @@ class Aws:
         """The ids of jobs that have children."""
         return {job["jobId"].partition(":")[0] for job in listed if ":" in job["jobId"]}
 
+    def has_ended(self) -> bool:
+        """Whether no container runs any more, or ever will."""
+        return all(job["status"] in ENDED for job in self.jobs().values())
+
     def log(self, job: str) -> str:
-        """What the container of a job has printed."""
+        """What the container of a job that has ended has printed."""
         stream = f"{self.definition['jobDefinitionName']}/default/{job}"
         events = self.logs.get_log_events(logGroupName="/aws/batch/job", logStreamName=stream)["events"]
         return "\n".join(event["message"] for event in events)
@@ -160,7 +164,7 @@ class BatchTest(unittest.TestCase):
         index = {"name": "AWS_BATCH_JOB_ARRAY_INDEX", "value": "1"}
         cls.again = aws.submit("again", containerOverrides={"environment": [index]})
         cls.addClassCleanup(docker, "rm", "--force", f"again-{cls.again}")
-        wait_until(lambda: all(job["status"] in ENDED for job in aws.jobs().values()), "the end of all workers")
+        wait_until(aws.has_ended, "the end of all workers")
         cls.jobs, cls.results = aws.jobs(), aws.results()
         cls.logs = {job: aws.log(job) for job in cls.jobs}
 
@@ -170,10 +174,13 @@ class BatchTest(unittest.TestCase):
         containers = [f"round-{cls.array}-{index}" for index in range(WORKERS)]
         for container in containers:
             cls.addClassCleanup(docker, "rm", "--force", container)
-        wait_until(lambda: len(aws.results().of_worker(1)) >= OUTCOMES_BEFORE_THE_KILL, "outcomes of the second worker")
+        wait_until(
+            lambda: len(aws.results().of_worker(1)) >= OUTCOMES_BEFORE_THE_KILL or aws.has_ended(),
+            "outcomes of the second worker",
+        )
         killed = docker("kill", "--signal", "KILL", containers[1])
         if killed.returncode:
-            raise AssertionError(killed.stderr)
+            raise AssertionError(f"{killed.stderr}\n{[*map(aws.log, aws.jobs())]}")
         cls.at_the_kill = len(aws.results().outcomes)
 
     def test_every_model_has_the_outcome_and_the_csv_of_a_run_of_its_own(self) -> None:

@@ -4,7 +4,9 @@ import fnmatch
 import importlib.util
 import itertools
 import json
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from botocore.validate import ParamValidator
 
 from numerai_predict import platform_limits
 from numerai_predict.cli import arguments
-from tests.harness import ROOT
+from tests.harness import BENCHMARKS, LIVE, MODEL, ROOT
 
 EXAMPLES = ROOT / "examples/round"
 IMAGE = "ghcr.io/numerai/numerai_predict_py_3_11:stable"
@@ -49,7 +51,32 @@ if sys.argv[1] == "run":
 TASK = {"SLURM_ARRAY_JOB_ID": "70", "SLURM_ARRAY_TASK_ID": "4", "SLURM_JOB_ID": "74"}
 
 
-class BatchTest(unittest.TestCase):
+class EngineTestCase(unittest.TestCase):
+    """A test that runs what an example's container is given."""
+
+    def check_worker_runs(self, words: list[str], address: str, index: int, **env: str) -> None:
+        """With the address of a round of one model, and what the engine says in the environment."""
+        with tempfile.TemporaryDirectory() as folder:
+            write_round(Path(folder))
+            here = [folder if word == address else word for word in words]
+            command = [sys.executable, str(ROOT / "predict.py"), *here]
+            given = {**os.environ, **env}
+            done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=120, check=False)
+            self.assertEqual(0, done.returncode, done.stderr)
+            outcome = json.loads(Path(folder, "outcomes/m1.json").read_text())
+            self.assertEqual(("success", index), (outcome["status"], outcome["worker"]["index"]))
+            self.assertTrue(Path(folder, "predictions/m1.csv").exists())
+
+
+def write_round(folder: Path) -> None:
+    """A round with the sample model and the sample data."""
+    for path, name in ((MODEL, "models"), (LIVE, "data"), (BENCHMARKS, "data")):
+        (folder / name).mkdir(exist_ok=True)
+        shutil.copy(path, folder / name)
+    (folder / "manifest.jsonl").write_text(f"{json.dumps({'id': 'm1', 'model': f'models/{MODEL.name}'})}\n")
+
+
+class BatchTest(EngineTestCase):
     def setUp(self) -> None:
         self.definition = json.loads((EXAMPLES / "batch-job-definition.json").read_text())
         self.container = self.definition["containerProperties"]
@@ -83,6 +110,10 @@ class BatchTest(unittest.TestCase):
 
     def test_attempt_has_the_time_of_a_round(self) -> None:
         self.assertEqual(HOUR_S, self.definition["timeout"]["attemptDurationSeconds"])
+
+    def test_command_runs_a_round(self) -> None:
+        engine = {"AWS_BATCH_JOB_ARRAY_INDEX": "1", "AWS_BATCH_JOB_ARRAY_SIZE": "20"}
+        self.check_worker_runs(self.container["command"], "Ref::round", 1, **engine)
 
     def action(self, **ended: str) -> str:
         """What Batch does about an attempt that has ended so: the first condition that fits decides."""
@@ -196,7 +227,7 @@ class SlurmTest(unittest.TestCase):
         self.assertEqual([], ended.words("scontrol"))
 
 
-class KubernetesTest(unittest.TestCase):
+class KubernetesTest(EngineTestCase):
     def setUp(self) -> None:
         self.manifest: dict[str, Any] = yaml.safe_load((EXAMPLES / "kubernetes.yaml").read_text())
         self.job = self.manifest["spec"]
@@ -217,6 +248,11 @@ class KubernetesTest(unittest.TestCase):
         self.assertRegex(address, r"^s3://[a-z-]+/")
         self.assertEqual(self.job["completions"], self.job["parallelism"])
         self.assertEqual(f"--workers={self.job['completions']}", workers)
+
+    def test_arguments_run_a_round(self) -> None:
+        last = self.job["completions"] - 1
+        address = self.container["args"][1]
+        self.check_worker_runs(self.container["args"], address, last, JOB_COMPLETION_INDEX=str(last))
 
     def test_container_is_that_of_a_worker(self) -> None:
         resources = self.container["resources"]
