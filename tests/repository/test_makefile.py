@@ -17,6 +17,7 @@ TARGETS = {
         "delivery",
         "fault_examples",
         "fuzz",
+        "prove_round",
         "prove_slurm",
         "test",
         "test_fast",
