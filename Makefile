@@ -10,7 +10,7 @@ WRITERS := $(shell cat tests/writers.txt)
 WORKFLOWS := $(wildcard .github/workflows/* examples/schedules/*.yml)
 ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*))
 DOCKERFILES := $(wildcard py3.*/Dockerfile shell/Dockerfile .ci/base/Dockerfile)
-SCRIPTS := $(shell grep -sl '^\#!.*sh$$' .ci/* examples/schedules/*)
+SCRIPTS := $(shell grep -sl '^\#!.*sh$$' .ci/* examples/schedules/* examples/round/*)
 
 VERSIONS := $(patsubst py%,%,$(sort $(wildcard py3.*)))
 TAGS := $(subst .,_,$(VERSIONS))
@@ -26,9 +26,9 @@ BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_
 
 .DEFAULT_GOAL := help
 .PHONY: help versions demo check test_fast test_unit test_once lint types format fault_examples bench bench_large bench_in_image \
-  bench_images bench_pull bench_round fuzz delivery prove_round prove_warm simulate_round build build_shell test test_predict \
-  push_latest push_stable push_shell promote engine \
-  $(foreach verb,build test push_latest push_stable promote,$(TAGS:%=$(verb)_%))
+  bench_images bench_pull bench_round fuzz delivery prove_round prove_slurm prove_warm simulate_round build build_shell test \
+  test_predict push_latest push_stable push_shell promote engine \
+  $(foreach verb,build test test_round push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
 help: ## list the targets
 	@sed -nE 's/^(\$$\([^)]*\): )?([a-z_%]+):.*## (.*)/\2\t\3/p' $(MAKEFILE_LIST) | awk -F '\t' -v tags='$(TAGS)' ' \
@@ -134,6 +134,16 @@ $(TAGS:%=test_%): test_%: build_% ## build the image of one version, run both sa
 	  $(PYTHON) -m unittest tests.images.test_image tests.images.test_confinement tests.images.test_terminal \
 	  tests.images.test_platform_packages tests.images.test_reproduce
 
+$(TAGS:%=test_round_%): test_round_%: build_% $(VENV)/round.done ## run a round on AWS Batch, as moto plays it, in the image of one version
+	DOCKER=$(DOCKER) IMAGE=$(IMAGE)_$*:latest VERSION=$(subst _,.,$*) \
+	  $(VENV)/round/bin/python -m unittest tests.images.test_round
+
+prove_slurm: build_$(subst .,_,$(VERSION)) ## run a round on a Slurm of two nodes, one of which dies; as root, installs Debian's Slurm
+	command -v slurmctld >/dev/null || { apt-get update -qq && \
+	  apt-get install -qq -y --no-install-recommends slurmctld slurmd slurm-client munge; }
+	DOCKER=$(DOCKER) IMAGE=$(IMAGE)_$(subst .,_,$(VERSION)):latest VERSION=$(VERSION) \
+	  $(PYTHON) -m unittest --verbose tests.images.slurm
+
 bench_images: build_$(subst .,_,$(VERSION)) $(VENV)/predict.done ## cold start of the sample model beside the original's pinned set
 	DOCKER=$(DOCKER) $(VENV)/predict/bin/python -m tests.bench.cold_start --version $(VERSION)
 
@@ -169,6 +179,11 @@ engine:
 $(VENV)/predict.done: Makefile tests/requirements.txt $(PINS)
 	$(PYTHON) -m venv --clear $(VENV)/predict
 	$(VENV)/predict/bin/pip install --quiet --constraint $(PINS) --requirement tests/requirements.txt
+	touch $@
+
+$(VENV)/round.done: Makefile tests/images/requirements.txt $(PINS)
+	$(PYTHON) -m venv --clear $(VENV)/round
+	$(VENV)/round/bin/pip install --quiet --constraint $(PINS) --requirement tests/images/requirements.txt
 	touch $@
 
 $(VENV)/check.done: Makefile tests/requirements.txt tests/notebook-requirements.txt tests/writers.txt \

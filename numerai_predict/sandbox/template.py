@@ -19,6 +19,7 @@ READY_SECONDS = 120.0
 # A fork takes milliseconds, and an answer about a process that has ended no time.
 ANSWER_SECONDS = 30.0
 MAX_MESSAGE = 1 << 17
+ENDED = "the process that models are forked from has ended"
 
 
 class Template:
@@ -70,12 +71,14 @@ class Template:
             self._process.wait()
 
     def _ask(self, question: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
-        socket.send_fds(self._line, [json.dumps(question).encode()], descriptors)
         try:
+            socket.send_fds(self._line, [json.dumps(question).encode()], descriptors)
             answer = self._receive()
         except TimeoutError:
             self.close()  # The next answer would be this one's.
             raise
+        except (BrokenPipeError, ConnectionResetError):
+            raise ChildProcessError(ENDED) from None
         if "error" in answer:
             raise OSError(answer["error"])
         return answer
@@ -83,7 +86,7 @@ class Template:
     def _receive(self) -> dict[str, Any]:
         data = self._line.recv(MAX_MESSAGE)
         if not data:
-            raise ChildProcessError("the process that models are forked from has ended")
+            raise ChildProcessError(ENDED)
         answer: dict[str, Any] = json.loads(data)
         return answer
 

@@ -20,6 +20,7 @@ TARGETS = {
         "bench_round",
         "prove_round",
         "prove_warm",
+        "prove_slurm",
         "test",
         "test_fast",
         "test_unit",
@@ -31,7 +32,11 @@ TARGETS = {
         "push_shell",
         "promote",
     ),
-    *(f"{verb}_{tag}" for verb in ("build", "test", "push_latest", "push_stable", "promote") for tag in TAGS),
+    *(
+        f"{verb}_{tag}"
+        for verb in ("build", "test", "test_round", "push_latest", "push_stable", "promote")
+        for tag in TAGS
+    ),
 }
 
 
