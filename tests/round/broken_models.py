@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from numerai_predict.cli import parse_or_exit
+from numerai_predict.sandbox.users import USER_IDS
 from tests import fault_examples
-from tests.end_to_end.test_broken_models import FOLDER, SECRETS, commit, make
+from tests.end_to_end.test_broken_models import FOLDER, SECRETS, commit, make, processes_of
 from tests.harness import BENCHMARKS, LIVE, ROOT
 from tests.outcomes import CONFINED, DELIVERED, FAULTS, NO_PICKLES, WARNINGS, Delivered, Fault, Warned
 
@@ -66,7 +67,6 @@ def run_round(names: list[str]) -> Ended:
         temporary = folder / "temporary"
         temporary.mkdir(mode=0o755)
         write_round(folder / "round", names)
-        shared = shared_memory()
         done = subprocess.run(
             [sys.executable, "-m", "numerai_predict", "worker", str(folder / "round")],
             cwd=ROOT,
@@ -77,22 +77,15 @@ def run_round(names: list[str]) -> Ended:
             check=False,
         )
         left = [str(path.relative_to(folder)) for path in temporary.iterdir()]
-        left += [*processes_in(temporary), *sorted(shared_memory() - shared)]
+        left += [*processes_of(temporary), *shared_memory()]
         outcomes = {path.stem: json.loads(path.read_bytes()) for path in (folder / "round/outcomes").iterdir()}
         csvs = {path.stem: path.read_text() for path in (folder / "round/predictions").glob("*.csv")}
     return Ended(done.returncode, done.stderr, outcomes, csvs, left)
 
 
-def shared_memory() -> set[str]:
-    """What lies in shared memory."""
-    return set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
-
-
-def processes_in(folder: Path) -> list[str]:
-    """The command lines of processes that have the folder in their environment, or work in it."""
-    from tests.end_to_end.test_broken_models import processes_of
-
-    return processes_of(folder)
+def shared_memory() -> list[str]:
+    """What users of models have in shared memory. Where root's models have none of their own, nobody knows whose."""
+    return [str(path) for path in Path("/dev/shm").glob("*") if path.stat().st_uid in USER_IDS]
 
 
 def said_of(report: dict[str, Any]) -> dict[str, str]:
