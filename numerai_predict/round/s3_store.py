@@ -21,7 +21,8 @@ CONNECT_TIMEOUT_S = 5
 # S3 answers well within a second, also to a CSV of megabytes.
 READ_TIMEOUT_S = 30
 # With botocore's pauses, up to 25 seconds of a network that is away, or two minutes of a server that asks to slow down:
-# longer, and the leases of the round's claims run out anyway.
+# longer, and the leases of the round's claims run out anyway. Over many operations botocore allows fewer, so that not
+# all clients at once burden a server that fails: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 ATTEMPTS = 10
 PAUSE_S = 0.1
 PAUSE_MAX_S = 5.0

@@ -28,8 +28,8 @@ def checked_key(key: str) -> str:
 
 class Store(Protocol):
     """What a round needs of the place where it lies. Keys are relative, with slashes: `claims/m1`. Everything raises
-    StoreError; what was written is durable when the call returns, and is seen whole or not at all. Threads may share
-    a store.
+    StoreError, after which a write may have happened or not; what was written is durable when the call returns, and
+    is seen whole or not at all. Threads may share a store.
     """
 
     address: str

@@ -203,11 +203,12 @@ class RefusalTest(S3StoreTestCase):
     def test_error_holds_none_of_what_it_was_raised_from(self) -> None:
         with self.store_behind(then=FOREVER, attempts=1) as (store, _), self.assertRaises(StoreError) as raised:
             store.read("claims/m1")
+        self.assertIsNone(raised.exception.__cause__)
         self.assertTrue(raised.exception.__suppress_context__)
 
     def test_write_refused_by_a_condition_of_the_server_error(self) -> None:
         not_met = Status(412, b"<Error><Code>PreconditionFailed</Code><Message>No.</Message></Error>")
-        with self.store_behind(then=not_met) as (store, _), self.assertRaisesRegex(StoreError, "PreconditionFailed"):
+        with self.store_behind(not_met) as (store, _), self.assertRaisesRegex(StoreError, "PreconditionFailed"):
             store.write("claims/m1", b"one")
 
     def test_configuration_that_is_wrong_said_at_once(self) -> None:
