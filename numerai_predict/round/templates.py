@@ -12,8 +12,11 @@ from numerai_predict.runner import EXEC_LAUNCHER
 from numerai_predict.sandbox import ExecLauncher, ForkLauncher, Launcher, Template, model_environment
 
 # What most models are of; with pandas, NumPy and Arrow it takes a template two seconds to import. Each megabyte that
-# imports leave in memory makes a fork slower, so polars and CatBoost's plots are not here: children import them.
-BASE = ("lightgbm", "sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "sklearn.preprocessing", "xgboost")
+# imports leave in memory makes a fork slower; polars starts a thread when it is imported, so its models do that.
+BASE = (
+    *("lightgbm", "xgboost", "catboost"),
+    *("sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "sklearn.preprocessing"),
+)
 # Those that take seconds have a template of their own, which is made for the first model that mentions one.
 FAMILIES = {
     "tensorflow": (*BASE, "tensorflow"),
