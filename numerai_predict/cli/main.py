@@ -1,4 +1,4 @@
-"""`numerai-predict run | inspect | presign`."""
+"""`numerai-predict run | inspect | presign | round`."""
 
 import argparse
 import sys
@@ -28,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     """The commands; what comes after one is the command's own."""
     parser = arguments.Parser(prog=PROGRAM, description="Run Numerai models as the platform does.")
-    lines = "run: a model on live data; inspect: a look into a pickle; presign: a docker run command with S3 URLs"
+    lines = "run: a model on live data; inspect: a look into a pickle; presign: a docker run command with S3 URLs; "
+    lines += "round: many models, side by side"
     parser.add_argument("command", choices=COMMANDS, help=lines)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=f"see {PROGRAM} COMMAND --help")
     return parser
@@ -51,9 +52,16 @@ def presign_command(argv: Sequence[str]) -> int:
     return presign.main(argv)
 
 
+def round_command(argv: Sequence[str]) -> int:
+    """Run a round on this machine, or say how one stands."""
+    from numerai_predict.cli import round as round_cli
+
+    return round_cli.main(argv)
+
+
 def _carry_out(args: argparse.Namespace) -> int:
     with session(args) as context:
         return conclude(args, carry_out(args, context))
 
 
-COMMANDS = {"run": run_command, "inspect": inspect_command, "presign": presign_command}
+COMMANDS = {"run": run_command, "inspect": inspect_command, "presign": presign_command, "round": round_command}

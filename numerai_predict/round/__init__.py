@@ -5,8 +5,49 @@ from typing import TYPE_CHECKING
 from numerai_predict.on_demand import on_demand
 
 if TYPE_CHECKING:
+    from numerai_predict.round.local_round import LocalRound
+    from numerai_predict.round.manifest import Row
+    from numerai_predict.round.open_store import open_store
+    from numerai_predict.round.prepare import Ingredients, folder_of, prepare_round
+    from numerai_predict.round.progress import LiveTable, progress_line, round_summary, table
+    from numerai_predict.round.prometheus import exposition
+    from numerai_predict.round.slots import ContainerWorkers, NativeWorkers, Workers, slots_that_fit
+    from numerai_predict.round.standing import RoundWatch, Standing
     from numerai_predict.round.store import Store, StoreError
 
-__all__ = ["Store", "StoreError"]
+__all__ = [
+    "ContainerWorkers",
+    "Ingredients",
+    "LiveTable",
+    "LocalRound",
+    "NativeWorkers",
+    "RoundWatch",
+    "Row",
+    "Standing",
+    "Store",
+    "StoreError",
+    "Workers",
+    "exposition",
+    "folder_of",
+    "open_store",
+    "prepare_round",
+    "progress_line",
+    "round_summary",
+    "slots_that_fit",
+    "table",
+]
 
-__getattr__ = on_demand(__name__, {"store": "Store StoreError"})
+__getattr__ = on_demand(
+    __name__,
+    {
+        "local_round": "LocalRound",
+        "manifest": "Row",
+        "open_store": "open_store",
+        "prepare": "Ingredients folder_of prepare_round",
+        "progress": "LiveTable progress_line round_summary table",
+        "prometheus": "exposition",
+        "slots": "ContainerWorkers NativeWorkers Workers slots_that_fit",
+        "standing": "RoundWatch Standing",
+        "store": "Store StoreError",
+    },
+)

@@ -7,8 +7,10 @@ from numerai_predict.on_demand import on_demand
 if TYPE_CHECKING:
     from numerai_predict.sandbox.channel import LINE_LOST, ChildChannel, Message, ProtocolError
     from numerai_predict.sandbox.confine import confine, explain_network_errors
+    from numerai_predict.sandbox.environment import available_cpus
     from numerai_predict.sandbox.hide_parent import hide
     from numerai_predict.sandbox.launcher import Birthplace, Child, ExecLauncher, Launcher
+    from numerai_predict.sandbox.linux import PR_SET_PDEATHSIG, prctl
     from numerai_predict.sandbox.network_attempts import NetworkAttempts
     from numerai_predict.sandbox.outcome import PROMISES, Limits, Outcome, Stop
     from numerai_predict.sandbox.reaper import fork_program
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LINE_LOST",
     "PROMISES",
+    "PR_SET_PDEATHSIG",
     "Birthplace",
     "Child",
     "ChildChannel",
@@ -35,11 +38,13 @@ __all__ = [
     "Stop",
     "Supervisor",
     "Task",
+    "available_cpus",
     "confine",
     "explain_network_errors",
     "fork_program",
     "hide",
     "name_user",
+    "prctl",
     "undisturbed",
 ]
 
@@ -48,8 +53,10 @@ __getattr__ = on_demand(
     {
         "channel": "LINE_LOST ChildChannel Message ProtocolError",
         "confine": "confine explain_network_errors",
+        "environment": "available_cpus",
         "hide_parent": "hide",
         "launcher": "Birthplace Child ExecLauncher Launcher",
+        "linux": "PR_SET_PDEATHSIG prctl",
         "network_attempts": "NetworkAttempts",
         "outcome": "PROMISES Limits Outcome Stop",
         "reaper": "fork_program",
