@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from numerai_predict.background_writer import wait_for_readers
 from numerai_predict.cli import arguments
 from numerai_predict.cli.session import log_to_stderr, show
 from numerai_predict.cli.signals import ending_on_signals
@@ -43,6 +44,8 @@ from numerai_predict.visible import visible
 PROGRAM = "numerai-predict round"
 # Between two lines of progress where there is no terminal.
 LINE_S = 60.0
+# For the terminal to take the last of the table, before the summary follows.
+TABLE_S = 2.0
 # Between two looks at the round: a look at a folder costs next to nothing, S3 is asked for two lists and some objects.
 FOLDER_REFRESH_S, S3_REFRESH_S = 1.0, 5.0
 
@@ -151,6 +154,7 @@ def run_round(args: argparse.Namespace) -> int:
             shown.end()
         standing = watch.look()
         shown.last(standing)
+    wait_for_readers((sys.stderr,), TABLE_S)  # Each stream has a writer of its own.
     show(round_summary(standing, time.monotonic() - began), sys.stdout)
     return Blame.RUNTIME.exit_status if is_stopped else standing.exit_status
 

@@ -81,7 +81,7 @@ def table(standing: Standing) -> list[str]:
         f"Round {visible(standing.address)}",
         f"  [{bar}] {done:,} of {total:,}",
         *_counts(standing),
-        f"  {'; '.join(_times(standing)) or 'no model has ended yet'}",
+        *(f"  {time}" for time in _times(standing)),
     ]
     shown = standing.running[:MOST_RUNNING]
     lines += [f"  running {_duration(model.seconds):>9}  {visible(model.id)}" for model in shown]

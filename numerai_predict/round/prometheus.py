@@ -21,7 +21,7 @@ class _Metric:
 
 def exposition(standing: Standing) -> str:
     """The text for `--prom`; what is not known has no sample."""
-    return "".join(f"{line}\n" for metric in _metrics(standing) for line in _lines(metric))
+    return "".join(f"{line}\n" for metric in _metrics(standing) if metric.samples for line in _lines(metric))
 
 
 def _metrics(standing: Standing) -> Iterator[_Metric]:

@@ -30,6 +30,9 @@ def standing(*ends: ModelEnd, left: int = 0, running: tuple[RunningModel, ...] =
     return Standing("/round", Schedule(), rows, {end.id: end for end in ends}, running, **known)  # type: ignore[arg-type]
 
 
+END = "(end)"
+
+
 class Terminal:
     """The screen that a person sees, as far as the table commands it: text, line feeds, up, and clear below."""
 
@@ -67,11 +70,17 @@ class LiveTableTest(unittest.TestCase):
         ioctl(program, termios.TIOCSWINSZ, struct.pack("HHHH", 10, self.columns, 0, 0))
         stream = open(program, "w")  # noqa: SIM115 - for as long as the test takes
         self.addCleanup(stream.close)
+        self.stream = stream
         self.live = LiveTable(stream)
         self.screen = Terminal()
 
     def seen(self) -> list[str]:
-        self.screen.feed(os.read(self.person, 1 << 16).decode())
+        self.stream.write(END)
+        self.stream.flush()
+        shown = ""
+        while not shown.endswith(END):
+            shown += os.read(self.person, 1 << 16).decode()
+        self.screen.feed(shown.removesuffix(END))
         return self.screen.shown
 
     def test_table_takes_the_place_of_the_one_before(self) -> None:
@@ -118,7 +127,8 @@ class TextTest(unittest.TestCase):
             "could not be run  1 (model_not_found 1)",
             "running           1",
             "left              5",
-            "12.0 models a minute, over in about 30.0 s; deadline in 30 min 30 s",
+            "  12.0 models a minute, over in about 30.0 s",
+            "  deadline in 30 min 30 s",
             "running 1 min 15 s  left0",
         ):
             with self.subTest(text):
