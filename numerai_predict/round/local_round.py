@@ -29,12 +29,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Slot:
-    """A place for one worker at a time. Models of Pythons in `over` it does not run any more."""
+    """A place for one worker at a time; its log begins at `log_start` bytes of the slot's. Models of Pythons in `over`
+    it does not run any more.
+    """
 
     index: int
     log: Path
     process: WorkerProcess | None = None
     python: str = ""
+    log_start: int = 0
     ends_before: int = 0
     bad_ends: int = 0
     not_before: float = 0.0
@@ -107,6 +110,7 @@ class LocalRound:
         slot.ends_before = self._ends_of(slot)
         slot.log.parent.mkdir(parents=True, exist_ok=True)
         with open(slot.log, "ab") as log, undisturbed():
+            slot.log_start = log.tell()
             slot.process = self._workers.start(python, slot.index, len(self._slots), log)
         return True
 
@@ -132,10 +136,10 @@ class LocalRound:
         if is_late or slot.bad_ends >= MOST_BAD_ENDS:
             slot.over.add(slot.python)
             why = "after the deadline" if is_late else f"{slot.bad_ends} times in a row"
-            _log.error("%s %s, and is given up: %s", who, why, last_line(slot.log))
+            _log.error("%s %s, and is given up: %s", who, why, last_line(slot.log, slot.log_start))
         else:
             slot.not_before = time.monotonic() + (self._pause_s if status == Blame.RUNTIME.exit_status else 0)
-            _log.warning("%s and is started again: %s", who, last_line(slot.log))
+            _log.warning("%s and is started again: %s", who, last_line(slot.log, slot.log_start))
 
     def _ends_of(self, slot: _Slot) -> int:
         return sum(end.worker == slot.index for end in self._standing.ends.values())
@@ -158,11 +162,11 @@ class LocalRound:
                         process.kill()
 
 
-def last_line(log: Path) -> str:
-    """The last line of a log that is not blank, safe to show."""
+def last_line(log: Path, start: int) -> str:
+    """The last line of a log, from so many bytes on, that is not blank; safe to show."""
     content = b""
     with contextlib.suppress(OSError), open(log, "rb") as file:
-        file.seek(max(0, log.stat().st_size - END_BYTES))
+        file.seek(max(start, log.stat().st_size - END_BYTES))
         content = file.read()
     lines = [line for line in content.decode(errors="replace").splitlines() if line.strip()]
     return visible(excerpt(lines[-1])) if lines else "it wrote no log"

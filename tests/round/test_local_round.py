@@ -33,6 +33,7 @@ class StandIns:
     address: str
     pythons: Sequence[str] = ("3.11",)
     broken: str = ""
+    broken_words: str = "The image is not there"
     started: list[tuple[str, int, int]] = field(default_factory=list)
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
@@ -40,7 +41,7 @@ class StandIns:
         self.started.append((python, index, workers))
         argv = [sys.executable, "-m", "tests.round.worker_stand_in", self.address, str(index), str(workers), python]
         if python == self.broken:
-            argv = [sys.executable, "-c", "raise SystemExit('The image is not there')"]
+            argv = [sys.executable, "-c", f"raise SystemExit({self.broken_words!r})"]
         process = subprocess.Popen(argv, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
         self.processes.append(process)
         return NativeWorker(process)
@@ -106,6 +107,14 @@ class LocalRoundTest(unittest.TestCase):
         self.assertEqual(["kills-a", "b"], [row.id for row in standing.left])
         self.assertEqual((3, 3), (standing.exit_status, len(self.workers.started)))
         self.assertIn("ended by signal 9 3 times in a row, and is given up: It is the turn of kills-a", logs.output[0])
+
+    def test_last_line_is_that_of_the_worker_that_ended_and_not_of_one_before(self) -> None:
+        self.workers.broken, self.workers.broken_words = "3.11", ""
+        self.logs.mkdir()
+        (self.logs / "worker-0.log").write_text("All is well\n")
+        with self.assertLogs(local_round.__name__, "ERROR") as logs:
+            self.local_round("a").run()
+        self.assertIn("given up: it wrote no log", logs.output[0])
 
     def test_slot_is_given_up_at_once_after_the_deadline(self) -> None:
         self.store.write("round.json", b'{"deadline": "2026-11-27T14:00:00Z"}')

@@ -15,8 +15,10 @@ from typing import Any
 import pandas as pd
 
 from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, PredictTestCase, by_value
+from tests.round.s3_stores import environment_of
 from tests.round.test_prepare import OTHER_MODEL, OTHER_PYTHON
 from tests.round.test_progress import Terminal
+from tests.s3 import serving_stand_in
 
 COMMAND = (sys.executable, "-m", "numerai_predict", "round")
 LONGEST_S = 120.0
@@ -55,7 +57,7 @@ class RoundTestCase(PredictTestCase):
         super().setUp()
         self.models = self.folder / "models"
         self.models.mkdir()
-        self.round = self.folder / "round"
+        self.round: Any = self.folder / "round"
         self.environment = {"PATH": os.environ["PATH"], "DOCKER": "/nowhere/docker"}
 
     def words(self, *more: str | Path) -> list[str]:
@@ -176,6 +178,23 @@ class RoundCommandTest(RoundTestCase):
                 done = self.command(*words)
                 self.assertEqual(0, done.returncode)
                 self.assertIn(flag, done.stdout)
+
+
+class RoundInS3Test(RoundTestCase):
+    def test_models_are_uploaded_and_their_predictions_are_in_the_bucket(self) -> None:
+        self.model("a", sleepy(0))
+        self.model("raises", raises)
+        with serving_stand_in() as bucket:
+            self.environment.update(environment_of(bucket), TMPDIR=str(self.folder))
+            self.round = f"s3://{bucket.name}/rounds/1"
+            done = self.done(self.words())
+            self.assertEqual(1, done.returncode, done.stderr)
+            self.assertIn(f"  predictions in    {self.round}/predictions\n", done.stdout)
+            self.assertTrue((bucket.get("rounds/1/predictions/a.csv") or b"").startswith(b"id,prediction\n"))
+            self.assertEqual((self.models / "a.pkl").read_bytes(), bucket.get("rounds/1/models/a.pkl"))
+            self.assertEqual(1, self.command("status", self.round).returncode)
+            self.assertNotIn(bucket.secret_key, done.stdout + done.stderr)
+        self.assertEqual([], list(self.folder.glob("round-logs-*")))
 
 
 class InterruptedRoundTest(RoundTestCase):
