@@ -26,7 +26,8 @@ BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_
 
 .DEFAULT_GOAL := help
 .PHONY: help versions demo demo_round check test_fast test_unit test_once lint types format fault_examples bench \
-  bench_large bench_in_image bench_images bench_pull fuzz delivery build build_shell test test_predict push_latest push_stable push_shell promote engine \
+  bench_large bench_in_image bench_images bench_pull fuzz prove_round delivery build build_shell test test_predict \
+  push_latest push_stable push_shell promote engine \
   $(foreach verb,build test push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
 help: ## list the targets
@@ -105,6 +106,10 @@ bench_in_image: build_$(subst .,_,$(VERSION)) ## what make bench measures, in th
 
 fuzz: $(VENV)/check.done ## play EXAMPLES (2000) changed answers of a model's process, and print what they cost and led to
 	$(CHECK)/python -m tests.answer_fuzz
+
+# SEED=7 ROUNDS=1 make prove_round repeats a round that was wrong.
+prove_round: $(VENV)/check.done ## play ROUNDS (200) rounds whose workers, models and stores are killed at random, and check each
+	$(CHECK)/python -m tests.round.kills --rounds $(or $(ROUNDS),200) $(if $(SEED),--seed $(SEED))
 
 delivery: $(VENV)/check.done ## print what becomes of every failure of a download and an upload
 	$(CHECK)/python -m tests.delivery

@@ -2,7 +2,8 @@
 
 The story: parse the arguments; fetch the model and the live data, look into the pickle, run the model in a process of
 its own, check what it returned, deliver the predictions; report. docs/architecture.md shows the rooms that each part
-leads through. The names below `main` are for whoever imports them from the platform's runtime.
+leads through. `predict.py worker ROUND` is `numerai-predict worker ROUND`: AWS Batch cannot start an image with another
+entry point. The names below `main` are for whoever imports them from the platform's runtime.
 """
 
 import gc
@@ -15,6 +16,7 @@ if __name__ == "__main__":
 
 import argparse
 import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,4 +76,4 @@ def __getattr__(name: str) -> Any:
 
 if __name__ == "__main__":
     gc.enable()
-    cli.enter(lambda: main(parse_args()))
+    cli.enter(cli.main if sys.argv[1:2] == ["worker"] else lambda: main(parse_args()))

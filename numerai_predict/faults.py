@@ -157,6 +157,11 @@ class Code(Enum):
         "Check first that this Python and these library versions wrote the pickle. If they did, a native library of "
         "the model crashed.",
     )
+    WORKER_LOST = (
+        Blame.MODEL,
+        "The model took down the worker that ran it, twice.",
+        "Run the model alone, in the image (docker run --memory=5g), and watch its memory, processes and files.",
+    )
     OUT_OF_MEMORY = (
         Blame.MODEL,
         "The model needed more memory than its limit.",

@@ -304,6 +304,7 @@ class Script:
 
     path: Path
     launched: list[None] = field(default_factory=list)
+    helpers: tuple[int, ...] = ()
 
     def launch(self, place: Birthplace) -> Child:
         """Start it."""

@@ -123,9 +123,20 @@ def runtime_that_has_too_few_files(case: PredictTestCase) -> dict[str, str]:
     return said_of(case.run_of(done.returncode, done.stdout, done.stderr))
 
 
+def model_that_takes_down_its_workers(case: PredictTestCase) -> dict[str, str]:
+    """What the third worker says of a model that two had claimed and never ended."""
+    from numerai_predict.round.manifest import Row
+    from tests.round.memory_store import Clock, MemoryStore
+    from tests.round.test_queue import lost_twice
+
+    fault = lost_twice(Row("m1", "models/m1.pkl"), MemoryStore(), Clock()).fault
+    return shown({"code": fault.code.label, "message": fault.message, "hint": fault.hint})
+
+
 SCENARIOS: dict[Code, Callable[[PredictTestCase], dict[str, str]]] = {
     Code.USAGE: wrong_command_line,
     Code.MISSING_PACKAGES: python_without_packages,
+    Code.WORKER_LOST: model_that_takes_down_its_workers,
     Code.MODEL_NOT_FOUND: model_that_is_not_there,
     Code.MODEL_NOT_DOWNLOADED: model_whose_url_has_expired,
     Code.DATASET_NOT_FOUND: dataset_that_is_not_there,

@@ -25,6 +25,8 @@ from urllib.parse import urlsplit
 OF_ONE_HOP = ("connection", "content-length", "keep-alive", "transfer-encoding")
 # So small that a client has not yet sent a body of megabytes when the proxy has read little of it.
 RECEIVE_BUFFER_BYTES = 1 << 16
+# Without it boto3 waits a second before it sends the body: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LINGER_NOT = struct.pack("ii", 1, 0)
 
 
@@ -86,6 +88,8 @@ class Exchange:
     def read(self, at_most: int = 1 << 40) -> Request:
         """Read the request with its body, or with that much of it."""
         self.read_head()
+        if self.request.headers.get("expect") == "100-continue":
+            self.send(CONTINUE)
         length = int(self.request.headers.get("content-length", 0))
         self.request = dataclasses.replace(self.request, body=self.receive(min(length, at_most)))
         return self.request

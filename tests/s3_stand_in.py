@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.message import Message
@@ -24,6 +24,8 @@ from xml.sax.saxutils import escape
 
 STORED_HEADERS = ("Content-Type", "Content-Encoding", "Content-Disposition", "Cache-Control")
 LONGEST_EXPIRY_S = 7 * 24 * 3600
+PAGE_KEYS = 1000
+LISTING = "http://s3.amazonaws.com/doc/2006-03-01/"
 OPERATORS: dict[str, Callable[[str, str], bool]] = {"eq": str.__eq__, "starts-with": str.startswith}
 BROKEN_POLICY = (AttributeError, KeyError, TypeError, ValueError)
 
@@ -107,6 +109,7 @@ class Store:
         self.access_key = access_key
         self.secret_key = secret_key
         self.buckets: dict[str, dict[str, Object]] = {}
+        self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Answer:
         """Do what the request asks for, or raise Refused."""
@@ -120,11 +123,15 @@ class Store:
         objects = self._objects(bucket)
         if request.method == "PUT":
             headers = {name: request.headers[name] for name in STORED_HEADERS if name in request.headers}
-            objects[key] = Object(request.body, headers)
-            return Answer(200, headers={"ETag": objects[key].etag})
+            with self._lock:
+                _check_conditions(objects.get(key), key, request.headers)
+                stored = objects[key] = Object(request.body, headers)
+            return Answer(200, headers={"ETag": stored.etag})
         if request.method == "DELETE":
             objects.pop(key, None)
             return Answer(204)
+        if not key:
+            return _list(bucket, dict(objects), request.query)
         if key not in objects:
             raise Refused(404, "NoSuchKey", "The specified key does not exist.", Key=key)
         return _read(objects[key], request.headers.get("Range", ""))
@@ -259,6 +266,60 @@ def _read_form(request: Request) -> tuple[dict[str, str], bytes]:
     raise Refused(400, "InvalidArgument", "POST requires exactly one file upload per request.")
 
 
+def _check_conditions(found: Object | None, key: str, headers: Message) -> None:
+    """Refuse to store an object in the place of `found` unless the conditions of the request hold."""
+    if "If-Match" in headers:
+        if found is None:
+            raise Refused(404, "NoSuchKey", "The specified key does not exist.", Key=key)
+        if headers["If-Match"].strip('"') != found.etag.strip('"'):
+            raise _condition_failed("If-Match")
+    if headers.get("If-None-Match") == "*" and found is not None:
+        raise _condition_failed("If-None-Match")
+
+
+def _condition_failed(condition: str) -> Refused:
+    message = "At least one of the pre-conditions you specified did not hold"
+    return Refused(412, "PreconditionFailed", message, Condition=condition)
+
+
+def _list(bucket: str, objects: dict[str, Object], query: dict[str, str]) -> Answer:
+    """One page of ListObjectsV2: keys with the prefix, those that have the delimiter after it only up to there."""
+    if query.get("list-type") != "2":
+        raise Refused(501, "NotImplemented", "The stand-in lists with version 2 only.")
+    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+    keys = [key for key in objects if key.startswith(prefix)]
+    folders = {folder for key in keys if (folder := _common_prefix(key, len(prefix), delimiter))}
+    names = folders | {key for key in keys if not _common_prefix(key, len(prefix), delimiter)}
+    after = base64.b64decode(query.get("continuation-token", ""))
+    left = [name for name in sorted(names, key=str.encode) if name.encode() > after]
+    page = left[: min(int(query.get("max-keys", PAGE_KEYS)), PAGE_KEYS)]
+    fields = {"Name": bucket, "Prefix": prefix, "KeyCount": len(page), "IsTruncated": str(page != left).lower()}
+    if page != left:
+        fields["NextContinuationToken"] = base64.b64encode(page[-1].encode()).decode()
+    if encoding := query.get("encoding-type"):
+        fields["EncodingType"] = encoding
+    inside = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in fields.items())
+    encode = quote if encoding == "url" else escape
+    inside += "".join(_listed(encode(name), None if name in folders else objects[name]) for name in page)
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="{LISTING}">{inside}</ListBucketResult>'
+    return Answer(200, body.encode(), {"Content-Type": "application/xml"})
+
+
+def _common_prefix(key: str, start: int, delimiter: str) -> str:
+    """The key up to the first delimiter from `start` on, empty if there is none."""
+    end = key.find(delimiter, start) if delimiter else -1
+    return "" if end < 0 else key[: end + len(delimiter)]
+
+
+def _listed(name: str, found: Object | None) -> str:
+    """An object's entry in a list, or that of a common prefix."""
+    if found is None:
+        return f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>"
+    modified = f"{datetime.fromtimestamp(found.modified_s, timezone.utc):%Y-%m-%dT%H:%M:%S.000Z}"
+    details = f"<LastModified>{modified}</LastModified><ETag>{escape(found.etag)}</ETag><Size>{len(found.body)}</Size>"
+    return f"<Contents><Key>{name}</Key>{details}<StorageClass>STANDARD</StorageClass></Contents>"
+
+
 def _read(found: Object, wanted: str) -> Answer:
     """The object, or the one range of it that is wanted; S3 takes a Range header that it cannot read for none."""
     headers = {
@@ -288,6 +349,10 @@ def serving(access_key: str, secret_key: str) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # Clients leave in the midst of an answer.
+                super().handle()
 
         def do_GET(self) -> None:
             request_id = secrets.token_hex(8).upper()

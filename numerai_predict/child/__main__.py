@@ -1,4 +1,6 @@
-"""The program of the model's process. It is executed as a file, as nothing of ours may be on its `sys.path` later."""
+"""The program of the model's process, and of the template that such processes are forked from in a round. It is
+executed as a file, as nothing of ours may be on its `sys.path` later.
+"""
 
 import gc
 import sys
@@ -10,6 +12,13 @@ gc.disable()
 # This folder, which Python puts there for a program, would let a pickle find our modules as its own.
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from numerai_predict.child.main import main  # noqa: E402
+if sys.argv[1] == "template":
+    import json
 
-main()
+    from numerai_predict.child.template import run_template
+
+    run_template(**json.loads(sys.argv[2]))
+else:
+    from numerai_predict.child.main import main
+
+    main()

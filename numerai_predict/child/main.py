@@ -19,7 +19,8 @@ from numerai_predict.child.answer import LiveFeatures, Problem, Shape
 from numerai_predict.child.catboost_arrays import watch_catboost
 from numerai_predict.child.columns import Handed
 from numerai_predict.child.exceptions import Circumstances, describe_exception
-from numerai_predict.child.load import ids_are_a_column, ids_of, index_as_csv, load_model, read_data
+from numerai_predict.child.live_frames import NOTHING_READ, LiveFrames
+from numerai_predict.child.load import ids_are_a_column, ids_of, index_as_csv, load_model
 from numerai_predict.child.model_log import show_log
 from numerai_predict.child.names import (
     BENCHMARK_MODELS,
@@ -57,8 +58,8 @@ def main() -> NoReturn:
     serve(ChildChannel.from_stdin(), reaper)
 
 
-def serve(channel: ChildChannel, reaper: int) -> NoReturn:
-    """Do the task that the parent sets, answer, and leave."""
+def serve(channel: ChildChannel, reaper: int, frames: LiveFrames = NOTHING_READ) -> NoReturn:
+    """Do the task that the parent sets, answer, and leave. `frames` is the live data that has been read already."""
     terms, crash_log = channel.terms()
     faulthandler.enable(crash_log)
     faulthandler.register(signal.SIGUSR2, crash_log)  # The parent asks so where we are when the time is up.
@@ -69,7 +70,7 @@ def serve(channel: ChildChannel, reaper: int) -> NoReturn:
     answer: Message = {"hosts": circumstances.attempts.hosts}
     csv = b""
     try:
-        csv = TASKS[terms["task"]](channel, answer, circumstances)
+        csv = TASKS[terms["task"]](channel, answer, circumstances, frames)
     except Fault as fault:
         if raised_by_us(fault):
             answer["fault"] = asdict(Problem(fault.code.label, fault.message, fault.hint))
@@ -81,7 +82,7 @@ def serve(channel: ChildChannel, reaper: int) -> NoReturn:
     flush_and_exit()
 
 
-def look_inside(channel: ChildChannel, answer: Message, circumstances: Circumstances) -> bytes:
+def look_inside(channel: ChildChannel, answer: Message, circumstances: Circumstances, frames: LiveFrames) -> bytes:
     """Report what is in the pickle, and answer nothing else."""
     start_collecting()
     hide_the_runtime()
@@ -91,7 +92,9 @@ def look_inside(channel: ChildChannel, answer: Message, circumstances: Circumsta
     return b""
 
 
-def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Circumstances) -> bytes:
+def predict_and_check(
+    channel: ChildChannel, answer: Message, circumstances: Circumstances, frames: LiveFrames
+) -> bytes:
     """Run the model on the live data and return its predictions as CSV; notes in `answer` and `circumstances` what it
     learns.
     """
@@ -106,12 +109,12 @@ def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Cir
     start_collecting()
     hide_the_runtime()
     name_user()
-    live_features, live_ids, model = read_and_load(channel, answer)
+    live_features, live_ids, model = read_and_load(channel, answer, frames)
     inputs = [live_features]
     answer["parameters"] = count_arguments(model)
     answer["optional_second"] = optional_second_argument(model)
     if answer["parameters"] == 2:
-        inputs.append(receive(channel, BENCHMARK_MODELS, answer))
+        inputs.append(receive(channel, BENCHMARK_MODELS, answer, frames))
     benchmarks = inputs[1].copy() if len(inputs) == 2 else None
     circumstances.handed.update((name, Handed.of(table)) for name, table in zip(DATA, inputs, strict=False))
     noted: list[str] = []
@@ -130,14 +133,14 @@ def predict_and_check(channel: ChildChannel, answer: Message, circumstances: Cir
     return frame_as_csv(returned).encode()
 
 
-def read_and_load(channel: ChildChannel, answer: Message) -> "tuple[pd.DataFrame, pd.Index, Any]":
+def read_and_load(channel: ChildChannel, answer: Message, frames: LiveFrames) -> "tuple[pd.DataFrame, pd.Index, Any]":
     """The live features, their ids, and the model, which is loaded last. Raises Fault if one of them cannot be had."""
     reply, file = channel.request("model")
     with file:
         if fault := certain_to_fail(channel, file, reply["name"]):
             raise fault
         # While all that has run is ours: what the parent learns of the live features now, no model can have forged.
-        live_features = receive(channel, LIVE_FEATURES, answer)
+        live_features = receive(channel, LIVE_FEATURES, answer, frames)
         live_ids = ids_of(live_features)
         report = LiveFeatures(Shape(*live_features.shape), ids_are_a_column(live_features))
         channel.report(LIVE_FEATURES, asdict(report), index_as_csv(live_ids))
@@ -145,23 +148,23 @@ def read_and_load(channel: ChildChannel, answer: Message) -> "tuple[pd.DataFrame
         return live_features, live_ids, load_model(file, reply["name"])
 
 
-def read_benchmarks(channel: ChildChannel, answer: Message, circumstances: Circumstances) -> bytes:
+def read_benchmarks(channel: ChildChannel, answer: Message, circumstances: Circumstances, frames: LiveFrames) -> bytes:
     """Try to read the benchmark models, in a process that is given no model."""
     channel.announce(IMPORTING)
     start_collecting()
-    receive(channel, BENCHMARK_MODELS, answer)
+    receive(channel, BENCHMARK_MODELS, answer, frames)
     return b""
 
 
 TASKS = {"predict": predict_and_check, "inspect": look_inside, "read": read_benchmarks}
 
 
-def receive(channel: ChildChannel, name: str, answer: Message) -> "pd.DataFrame":
+def receive(channel: ChildChannel, name: str, answer: Message, frames: LiveFrames) -> "pd.DataFrame":
     """The live features or benchmark models that the parent hands over. Raises Fault if they cannot be read."""
     reply, file = channel.request(name)
     channel.announce(READING)
     with file:
-        data = read_data(file, reply["name"])
+        data = frames.read(file, reply["name"])
     answer.setdefault("data", {})[name] = asdict(Shape(*data.shape))
     return data
 

@@ -10,6 +10,7 @@ from numerai_predict.inspection import (
     named_in_main,
     named_in_nested_pickle,
     other_pythons,
+    version_of,
 )
 
 
@@ -33,7 +34,7 @@ def python_version(raised: Raised) -> Fault | None:
 
 def incompatible(raised: Raised, library: str) -> Fault:
     """The fault of a pickle that another version of the library wrote."""
-    version = raised.libraries.get(library, "")
+    version = raised.libraries.get(library) or version_of(library) or ""
     here = f"the installed {library} {version}" if version else f"the {library} of this environment"
     hint = for_another_version(library, version) if version else None
     message = f"The pickle does not fit {here}: {raised.said}."

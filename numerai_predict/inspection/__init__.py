@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from numerai_predict.inspection.file_type import COMPRESSED, TAR_SUFFIXES, PickleFacts, look, sha256
     from numerai_predict.inspection.findings import THIS_PYTHON, Difference, Findings, Module
     from numerai_predict.inspection.inspect import inspect_pickle, open_pickle
-    from numerai_predict.inspection.installed import is_here, is_namespace, is_package_of_its_own
+    from numerai_predict.inspection.installed import is_here, is_namespace, is_package_of_its_own, version_of
+    from numerai_predict.inspection.mentions import mentioned
     from numerai_predict.inspection.packages import module_of
     from numerai_predict.inspection.preflight import (
         IMAGES,
@@ -43,6 +44,7 @@ __all__ = [
     "is_package_of_its_own",
     "lacking",
     "look",
+    "mentioned",
     "module_of",
     "named_in_main",
     "named_in_nested_pickle",
@@ -50,6 +52,7 @@ __all__ = [
     "optional_second_argument",
     "other_pythons",
     "sha256",
+    "version_of",
 ]
 
 __getattr__ = on_demand(
@@ -59,7 +62,8 @@ __getattr__ = on_demand(
         "file_type": "COMPRESSED TAR_SUFFIXES PickleFacts look sha256",
         "findings": "THIS_PYTHON Difference Findings Module",
         "inspect": "inspect_pickle open_pickle",
-        "installed": "is_here is_namespace is_package_of_its_own",
+        "installed": "is_here is_namespace is_package_of_its_own version_of",
+        "mentions": "mentioned",
         "packages": "module_of",
         "preflight": ("IMAGES before_loading doubts expected named_in_main named_in_nested_pickle other_pythons"),
         "remedies": "for_another_version for_missing lacking",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         FaultSection,
         FilePart,
         InspectionPart,
+        LaunchPart,
         ModelSection,
         PredictionsSection,
         RuntimeSection,
@@ -30,6 +31,7 @@ __all__ = [
     "FaultSection",
     "FilePart",
     "InspectionPart",
+    "LaunchPart",
     "ModelSection",
     "PredictionsSection",
     "RunReport",
@@ -52,7 +54,7 @@ __getattr__ = on_demand(
         "reproduction": "folders_around image_name reproduce_command",
         "run_report": "RunReport schema",
         "sections": (
-            "ConfinementPart DataSection DeliverySection FaultSection FilePart InspectionPart ModelSection "
+            "ConfinementPart DataSection DeliverySection FaultSection FilePart InspectionPart LaunchPart ModelSection "
             "PredictionsSection RuntimeSection SavedPart UsageSection"
         ),
         "summary": "explain summarize",

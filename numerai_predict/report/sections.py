@@ -63,14 +63,23 @@ class ConfinementPart:
         )
 
 
+@dataclass(frozen=True)
+class LaunchPart:
+    """How the model's process came to be in a round: `how` is "fork" (of a template) or "exec", with the reason."""
+
+    how: str
+    reason: str = ""
+
+
 @dataclass
 class RuntimeSection:
-    """Which runtime this is, and what it can promise about the model."""
+    """Which runtime this is, what it can promise about the model, and in a round how the model was started."""
 
     python: str
     git_ref: str
     platform: str
     confinement: ConfinementPart | None = None
+    launch: LaunchPart | None = None
 
     @classmethod
     def of_this_process(cls) -> "RuntimeSection":

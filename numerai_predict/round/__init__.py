@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from numerai_predict.on_demand import on_demand
 
 if TYPE_CHECKING:
+    from numerai_predict.round.array_job import array_index, array_size
+    from numerai_predict.round.claims import LEASE_S
     from numerai_predict.round.local_round import LocalRound
     from numerai_predict.round.manifest import Row
     from numerai_predict.round.open_store import open_store
@@ -14,8 +16,12 @@ if TYPE_CHECKING:
     from numerai_predict.round.slots import ContainerWorkers, NativeWorkers, Workers, slots_that_fit
     from numerai_predict.round.standing import RoundWatch, Standing
     from numerai_predict.round.store import Store, StoreError
+    from numerai_predict.round.templates import Templates
+    from numerai_predict.round.warm_run import run_warm
+    from numerai_predict.round.worker import WorkerEnd, work
 
 __all__ = [
+    "LEASE_S",
     "ContainerWorkers",
     "Ingredients",
     "LiveTable",
@@ -26,15 +32,21 @@ __all__ = [
     "Standing",
     "Store",
     "StoreError",
+    "Templates",
+    "WorkerEnd",
     "Workers",
+    "array_index",
+    "array_size",
     "exposition",
     "folder_of",
     "open_store",
     "prepare_round",
     "progress_line",
     "round_summary",
+    "run_warm",
     "slots_that_fit",
     "table",
+    "work",
 ]
 
 __getattr__ = on_demand(
@@ -49,5 +61,10 @@ __getattr__ = on_demand(
         "slots": "ContainerWorkers NativeWorkers Workers slots_that_fit",
         "standing": "RoundWatch Standing",
         "store": "Store StoreError",
+        "array_job": "array_index array_size",
+        "claims": "LEASE_S",
+        "templates": "Templates",
+        "warm_run": "run_warm",
+        "worker": "WorkerEnd work",
     },
 )

@@ -51,6 +51,16 @@ class ModelRun:
     report: RunReport
     csv: bytes | None = None
 
+    @property
+    def code(self) -> Code | None:
+        """Of the fault that ended it; None for a success."""
+        return Code[self.report.fault.code.upper()] if self.report.fault else None
+
+    @property
+    def message(self) -> str:
+        """What the fault says; empty for a success."""
+        return self.report.fault.message if self.report.fault else ""
+
 
 @dataclass(frozen=True)
 class ModelRunner:

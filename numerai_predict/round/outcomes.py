@@ -4,11 +4,9 @@ import hashlib
 import json
 from typing import Any, Protocol
 
-from numerai_predict.faults import Code, Fault
 from numerai_predict.report import RunReport
 from numerai_predict.round.store import Store
 
-OUTCOMES = "outcomes"
 PREDICTIONS = "predictions"
 
 
@@ -17,11 +15,6 @@ class Renewable(Protocol):
 
     def renew(self) -> bool:
         """Whether it is held still."""
-
-
-def outcome_key(model_id: str) -> str:
-    """Where the outcome of a model is written."""
-    return f"{OUTCOMES}/{model_id}.json"
 
 
 def predictions_key(model_id: str) -> str:
@@ -49,8 +42,4 @@ def outcome_json(model_id: str, report: RunReport, worker: dict[str, Any], csv: 
     about = {"id": model_id, "worker": worker}
     if csv is not None:
         about["csv_sha256"] = hashlib.sha256(csv).hexdigest()
-    return _json({**about, **report.as_json()})
-
-
-def _json(outcome: dict[str, Any]) -> bytes:
-    return json.dumps(outcome, indent=2, allow_nan=False).encode() + b"\n"
+    return json.dumps({**about, **report.as_json()}, indent=2, allow_nan=False).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""The temporary folder of a worker, which goes with it however it ends: what a killed one left, the next one removes."""
+"""The temporary folder of a worker, which goes with it however that ends: what a killed one left, the next removes."""
 
 import contextlib
 import fcntl
@@ -42,7 +42,7 @@ def _remove_abandoned(temporary: Path) -> None:
 
 
 def _lock(folder: Path) -> int | None:
-    """A descriptor that locks a folder of our user as long as it is open; None if somebody else has it, or it is gone."""
+    """A descriptor that locks a folder of our user until it is closed; None if somebody else has it, or it is gone."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:

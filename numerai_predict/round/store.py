@@ -11,15 +11,25 @@ class StoreError(Exception):
 
 @dataclass(frozen=True)
 class Versioned:
-    """What is stored under a key, and which version of it that is: two writes never have the same."""
+    """What is stored under a key, and which version of it that is: two contents never have the same. So that two writes
+    have not either, what is replaced has something in it that changes each time, such as a counter.
+    """
 
     content: bytes
     version: str
 
 
+def checked_key(key: str) -> str:
+    """The key. Raises StoreError for one that could lead out of a folder, is hidden in it, or does not print."""
+    if not key.isprintable() or any(not part or part.startswith(".") for part in key.split("/")):
+        raise StoreError(f"{key!r} is not a key of a round: its parts are names that do not begin with a dot")
+    return key
+
+
 class Store(Protocol):
     """What a round needs of the place where it lies. Keys are relative, with slashes: `claims/m1`. Everything raises
-    StoreError; what was written is durable when the call returns, and is seen whole or not at all.
+    StoreError; what was written is durable when the call returns, and is seen whole or not at all. Threads may share
+    a store.
     """
 
     address: str
@@ -37,7 +47,9 @@ class Store(Protocol):
         """Write it, whatever is there."""
 
     def names(self, folder: str) -> set[str]:
-        """The names of what lies directly in a folder of the round, such as `outcomes`; none if it does not exist."""
+        """The names of the files directly in a folder of the round, such as `outcomes`, but for hidden ones; none if
+        it does not exist.
+        """
 
     def fetch(self, key: str, folder: Path) -> Path:
         """A local file with what is there: downloaded to `folder`, or where it lies. Raises FileNotFoundError if

@@ -7,9 +7,17 @@ from numerai_predict.on_demand import on_demand
 if TYPE_CHECKING:
     from numerai_predict.runner.inputs import get_data
     from numerai_predict.runner.request import RunRequest
-    from numerai_predict.runner.run import INSPECT_TIME_LIMIT_S, RunContext, inspect_model, run_model, warn_of_doubts
+    from numerai_predict.runner.run import (
+        EXEC_LAUNCHER,
+        INSPECT_TIME_LIMIT_S,
+        RunContext,
+        inspect_model,
+        run_model,
+        warn_of_doubts,
+    )
 
 __all__ = [
+    "EXEC_LAUNCHER",
     "INSPECT_TIME_LIMIT_S",
     "RunContext",
     "RunRequest",
@@ -24,6 +32,6 @@ __getattr__ = on_demand(
     {
         "inputs": "get_data",
         "request": "RunRequest",
-        "run": "INSPECT_TIME_LIMIT_S RunContext inspect_model run_model warn_of_doubts",
+        "run": "EXEC_LAUNCHER INSPECT_TIME_LIMIT_S RunContext inspect_model run_model warn_of_doubts",
     },
 )

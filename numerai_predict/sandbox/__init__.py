@@ -7,7 +7,8 @@ from numerai_predict.on_demand import on_demand
 if TYPE_CHECKING:
     from numerai_predict.sandbox.channel import LINE_LOST, ChildChannel, Message, ProtocolError
     from numerai_predict.sandbox.confine import confine, explain_network_errors
-    from numerai_predict.sandbox.environment import available_cpus
+    from numerai_predict.sandbox.environment import THREAD_VARIABLES, available_cpus, model_environment
+    from numerai_predict.sandbox.forks import fork_on_request
     from numerai_predict.sandbox.hide_parent import hide
     from numerai_predict.sandbox.launcher import Birthplace, Child, ExecLauncher, Launcher
     from numerai_predict.sandbox.linux import PR_SET_PDEATHSIG, prctl
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numerai_predict.sandbox.signals import undisturbed
     from numerai_predict.sandbox.supervisor import Supervisor
     from numerai_predict.sandbox.task import Task
+    from numerai_predict.sandbox.template import ForkLauncher, Template
     from numerai_predict.sandbox.user_name import name_user
     from numerai_predict.sandbox.workspace import NoWorkspaceError
 
@@ -24,10 +26,12 @@ __all__ = [
     "LINE_LOST",
     "PROMISES",
     "PR_SET_PDEATHSIG",
+    "THREAD_VARIABLES",
     "Birthplace",
     "Child",
     "ChildChannel",
     "ExecLauncher",
+    "ForkLauncher",
     "Launcher",
     "Limits",
     "Message",
@@ -38,11 +42,14 @@ __all__ = [
     "Stop",
     "Supervisor",
     "Task",
+    "Template",
     "available_cpus",
     "confine",
     "explain_network_errors",
+    "fork_on_request",
     "fork_program",
     "hide",
+    "model_environment",
     "name_user",
     "prctl",
     "undisturbed",
@@ -53,7 +60,8 @@ __getattr__ = on_demand(
     {
         "channel": "LINE_LOST ChildChannel Message ProtocolError",
         "confine": "confine explain_network_errors",
-        "environment": "available_cpus",
+        "environment": "THREAD_VARIABLES available_cpus model_environment",
+        "forks": "fork_on_request",
         "hide_parent": "hide",
         "launcher": "Birthplace Child ExecLauncher Launcher",
         "linux": "PR_SET_PDEATHSIG prctl",
@@ -63,6 +71,7 @@ __getattr__ = on_demand(
         "signals": "undisturbed",
         "supervisor": "Supervisor",
         "task": "Task",
+        "template": "ForkLauncher Template",
         "user_name": "name_user",
         "workspace": "NoWorkspaceError",
     },

@@ -35,17 +35,17 @@ def confine(terms: Message, reaper: int) -> dict[str, str]:
     """Give up the network, the runtime, all folders but one, and more than a share of the machine: for good, for this
     process and all that it starts. Returns the promises that do not hold here, each with the reason.
 
-    `terms` are the runtime's: its process id, the private folder, the limits in bytes (None: no limit). `reaper` is the
-    process that fork_program left above this one.
+    `terms` are the runtime's: its process id and those of its helpers, the private folder, the limits in bytes (None:
+    no limit). `reaper` is the process that fork_program left above this one.
     """
-    runtime = terms["runtime"]
+    protected = [terms["runtime"], *terms["helpers"], reaper]
     broken = {}
     steps: dict[str, Callable[[], object]] = {
         "secrets": _drop_capabilities,
         "processes": lambda: _end_with(reaper),
         "memory": lambda: _take_little(terms["memory_bytes"], terms["file_bytes"]),
         "files": lambda: landlock.restrict_files([Path(terms["folder"])]),
-        "network": lambda: seccomp.forbid([runtime, reaper]),
+        "network": lambda: seccomp.forbid(protected),
     }
     for promise, give_up in steps.items():
         try:
@@ -53,7 +53,7 @@ def confine(terms: Message, reaper: int) -> dict[str, str]:
         except OSError as error:
             broken[promise] = f"{_MEANS[promise]} ({error.strerror or error})"
     # What was asked for is not always what is: an emulator may swallow the call.
-    for promise, leak in _leaks([runtime, reaper], Path(terms["folder"]).parent):
+    for promise, leak in _leaks(protected, Path(terms["folder"]).parent):
         broken.setdefault(promise, leak)
     return broken
 

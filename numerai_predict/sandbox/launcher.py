@@ -35,7 +35,13 @@ class Child(Protocol):
 
 
 class Launcher(Protocol):
-    """Starts programs. The process leads a session of its own, and calls `reaper.fork_program` before all else."""
+    """Starts programs. The process leads a session of its own, and calls `reaper.fork_program` before all else.
+    `helpers` are processes of ours, besides the runtime, that a program must not harm.
+    """
+
+    @property
+    def helpers(self) -> Sequence[int]:
+        """Their process ids."""
 
     def launch(self, place: Birthplace) -> Child:
         """Start the program there; raises OSError. The descriptors stay the caller's, who closes its own."""
@@ -46,6 +52,7 @@ class ExecLauncher:
     """Executes a program afresh; its last arguments are those of `reaper.fork_program`, the user empty for ours."""
 
     argv: Sequence[str]
+    helpers: Sequence[int] = ()
 
     def launch(self, place: Birthplace) -> "ExecutedChild":
         """Start it; raises OSError."""

@@ -106,6 +106,7 @@ class Supervisor:
                 self._step()
         except BaseException as error:
             self._is_interrupted = not isinstance(error, Exception)
+            self._resources.callback(self._conversation.close)
             raise
         finally:
             with undisturbed() as self._interruptions, self._resources:
@@ -302,6 +303,7 @@ class Supervisor:
     def _terms(self) -> Message:
         return {
             "runtime": os.getpid(),
+            "helpers": [*self._launcher.helpers],
             "task": self._task.name,
             "folder": str(self._workspace.folder),
             "memory_bytes": self._limits.memory_bytes,
@@ -347,7 +349,11 @@ class Supervisor:
         except BaseException:
             _abandon(child)
             raise
-        status, cpu_s = child.wait()
+        try:
+            status, cpu_s = child.wait()
+        except OSError:  # Who has forked it is gone, and with it the payload's worth.
+            self._conversation.close()
+            raise
         self._drain()
         if self._conversation.is_amid and self._reports.status == 0:
             self._refusal = "only the beginning of a message"

@@ -1,5 +1,6 @@
 """run_model and inspect_model: many runs in one process, of which none touches another, nor who called them."""
 
+import contextlib
 import ctypes
 import dataclasses
 import io
@@ -22,8 +23,8 @@ import pandas as pd
 import numerai_predict
 from numerai_predict import Fault, RunContext, RunReport, RunRequest, inspect_model, run_model
 from numerai_predict.faults import Code
+from numerai_predict.round import Templates
 from numerai_predict.sandbox import linux
-from tests.forking import ForkLauncher
 from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, by_value, command_lines, without_container
 from tests.servers import Answer, serving
 
@@ -262,13 +263,14 @@ class ManyTest(LibraryTestCase):
 
 
 class LauncherTest(LibraryTestCase):
-    """A launcher that forks from a warm process, in the place of the one that executes."""
+    """A launcher that forks from a template, in the place of the one that executes."""
 
     def setUp(self) -> None:
         super().setUp()
-        launcher = ForkLauncher()
-        self.addCleanup(launcher.close)
-        self.context = RunContext(launcher)
+        block = contextlib.ExitStack()
+        self.addCleanup(block.close)
+        templates = block.enter_context(Templates([LIVE, BENCHMARKS], cpus=1))
+        self.context = RunContext(templates.launcher_for(MODEL))
 
     def test_forked_model_predicts_as_an_executed_one_does(self) -> None:
         for model in (MODEL, LEGACY_MODEL):

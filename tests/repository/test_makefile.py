@@ -18,6 +18,7 @@ TARGETS = {
         "demo_round",
         "fault_examples",
         "fuzz",
+        "prove_round",
         "test",
         "test_fast",
         "test_unit",

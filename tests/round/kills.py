@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -30,6 +30,7 @@ import pandas as pd
 
 from numerai_predict.round import Store, open_store
 from numerai_predict.runner import RunRequest, run_model
+from numerai_predict.sandbox.workspace import Workspace
 from tests.cuttable_proxy import CuttableProxy, cuttable
 from tests.harness import BENCHMARKS, LIVE, ROOT, by_value
 from tests.s3 import Bucket, shared_bucket
@@ -40,10 +41,11 @@ WORKERS = 3
 ROUND_LIMIT_S = 120.0
 POLL_S = 0.03
 KILLS_A_ROUND = (3, 7)
-# Most kills come while the first models run.
+# Workers take their first models after some time; most kills come while the first ones run.
+FIRST_KILL_S = 0.5
 BETWEEN_KILLS_S = 0.6
 # A worker that stands still for longer than a lease is taken for dead, and wakes up.
-PAUSE_S = (0.3, 2.5 * LEASE_S)
+PAUSE_S = (0.3, 2 * LEASE_S)
 CUT_S = (0.05, 1.0)
 SETTLE_S = 15.0
 SHARED_MEMORY = Path("/dev/shm")
@@ -57,6 +59,10 @@ from numerai_predict.held_signals import hold_signals
 hold_signals()
 from numerai_predict import cli
 from numerai_predict.cli import worker
+from numerai_predict.round import queue, retries, templates
+retries.BACKOFF_S, queue.LONGEST_PAUSE_S = (0.5, 1.0, 2.0), 0.5
+templates.FAMILIES = {{"base": ()}}  # The models need pandas alone.
+templates.MENTIONS = {{}}
 cli.enter(lambda: worker.main(sys.argv[1:], lease_s={LEASE_S}))
 """
 
@@ -213,9 +219,9 @@ class Killer:
         self._proxy = proxy
         self._tally = tally
         self._left = chance.randint(*KILLS_A_ROUND)
-        self._next = time.monotonic() + self._pause()
+        self._next = time.monotonic() + FIRST_KILL_S + self._pause()
         self._asleep: list[tuple[float, Process]] = []
-        self._kinds = {"worker": 4, "stop": 2, "pause": 2, "below a worker": 4, **({"store": 4} if proxy else {})}
+        self._kinds = {"worker": 4, "stop": 2, "pause": 2, "template": 2, "model": 4, **({"store": 4} if proxy else {})}
 
     def _pause(self) -> float:
         return self._chance.expovariate(1 / BETWEEN_KILLS_S)
@@ -240,8 +246,11 @@ class Killer:
             assert self._proxy is not None
             self._proxy.cut(CUT_S[0] + how_long * (CUT_S[1] - CUT_S[0]))
             return True
-        workers = self._engine.workers()
-        among = [low for worker in workers for low in descendants(worker.pid)] if kind == "below a worker" else workers
+        among = self._engine.workers()
+        if kind in ("template", "model"):
+            below = [(worker.pid, process) for worker in among for process in descendants(worker.pid)]
+            # Templates are what a worker starts itself; a model run anew, too, but seldom.
+            among = [process for parent, process in below if (process.parent == parent) == (kind == "template")]
         if not among:
             return False
         victim = among[int(where * len(among))]
@@ -263,7 +272,9 @@ class Proof:
     models: dict[str, Model]
     folder: Path
     segment: str
-    bucket: Bucket | None
+    segments_go: bool
+    bucket: Bucket
+    ours: set[Process]
     tally: Tally
 
     def play(self, number: int, seed: int, in_s3: bool) -> list[str]:
@@ -273,10 +284,11 @@ class Proof:
         temporary.mkdir(parents=True)
         began = time.monotonic()
         with contextlib.ExitStack() as until_over:
-            proxy = until_over.enter_context(cuttable(self.bucket.endpoint)) if in_s3 and self.bucket else None
-            address = f"s3://{self.bucket.name}/round-{number}" if in_s3 and self.bucket else str(folder / "round")
+            proxy = until_over.enter_context(cuttable(self.bucket.endpoint)) if in_s3 else None
+            address = f"s3://{self.bucket.name}/round-{number}" if in_s3 else str(folder / "round")
             store = self._make_round(address)
-            engine = Engine(address, temporary, aws(self.bucket, proxy.url) if proxy and self.bucket else {}, folder / "log")
+            settings = settings_of(self.bucket, proxy.url) if proxy else {}
+            engine = Engine(address, temporary, settings, folder / "log")
             killer = Killer(random.Random(seed), engine, proxy, self.tally)
             until_over.callback(engine.kill_all)
             until_over.callback(killer.end)
@@ -287,12 +299,12 @@ class Proof:
                 if time.monotonic() - began > ROUND_LIMIT_S:
                     break
         wrong = [f"it is not over after {ROUND_LIMIT_S:.0f} s"] if is_going else []
-        wrong += [*self._wrong_outcomes(store, killer.done), *self._left(temporary)]
-        self._note(engine, folder / "log", began, "S3" if in_s3 else "folder")
+        log = (folder / "log").read_text(errors="replace")
+        wrong += [*self._wrong_outcomes(store, killer.done), *self._run_twice(log), *self._left(temporary)]
+        self._note(engine, log, began, "S3" if in_s3 else "folder")
         if wrong:
-            wrong.append(f"the log is {folder / 'log'}")
-        else:
-            shutil.rmtree(folder)
+            wrong += log.splitlines()
+        shutil.rmtree(folder)
         return wrong
 
     def _make_round(self, address: str) -> Store:
@@ -315,7 +327,8 @@ class Proof:
             outcome = store.read(f"outcomes/{name}.json")
             if outcome is not None:
                 csv = store.read(f"predictions/{name}.csv")
-                yield from self._wrong_outcome(name, model, json.loads(outcome.content), csv and csv.content, done)
+                content = csv.content if csv else None
+                yield from self._wrong_outcome(name, model, json.loads(outcome.content), content, done)
 
     def _wrong_outcome(
         self, name: str, model: Model, outcome: dict[str, object], csv: bytes | None, done: Counter[str]
@@ -328,12 +341,18 @@ class Proof:
         if code is None and outcome.get("csv_sha256") != hashlib.sha256(model.csv or b"").hexdigest():
             yield f"{name} succeeded, and its outcome has the digest of another CSV"
         allowed = {model.code}
-        if done["below a worker"]:
+        if done["model"] + done["template"]:
             allowed |= BY_A_KILLED_MODEL
         if done["worker"] + done["pause"] + done["store"] >= 2:
             allowed |= BY_KILLED_WORKERS
         if code not in allowed:
             yield f"{name} ended as {code}: {fault}"
+
+    def _run_twice(self, log: str) -> Iterator[str]:
+        """Models whose outcome was written by two workers, by what those say."""
+        for name in self.models:
+            if (times := log.count(f" INFO {name}: ")) > 1:
+                yield f"{name} has {times} outcomes"
 
     def _left(self, temporary: Path) -> list[str]:
         """What is left on the machine once what must end had its time."""
@@ -343,21 +362,113 @@ class Proof:
         return left
 
     def _processes(self) -> Iterator[str]:
-        with contextlib.suppress(ChildProcessError):  # We are who adopts orphans.
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        for process in descendants(os.getpid()):
-            with contextlib.suppress(OSError):
-                words = Path(f"/proc/{process.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if not words.startswith(NOT_OF_THE_ROUND):
-                    yield f"process {process.pid} is left: {words}"
+        """Descendants of this program, which adopts orphans, that it did not have before the first round."""
+        for process in set(descendants(os.getpid())) - self.ours:
+            with contextlib.suppress(OSError):  # It may have ended meanwhile.
+                words = Path(f"/proc/{process.pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+                yield f"process {process.pid} is left: {words}"
 
     def _files(self, temporary: Path) -> Iterator[str]:
         yield from (f"{path} is left" for path in temporary.iterdir())
-        yield from (f"{path} is left" for path in SHARED_MEMORY.glob(f"{self.segment}*"))
+        segments = SHARED_MEMORY.glob(f"{self.segment}*")
+        if self.segments_go:
+            yield from (f"{path} is left" for path in segments)
+        else:
+            for path in segments:
+                path.unlink(missing_ok=True)
 
-    def _note(self, engine: Engine, log: Path, began: float, kind: str) -> None:
+    def _note(self, engine: Engine, log: str, began: float, kind: str) -> None:
         self.tally.starts += engine.starts
-        self.tally.take_overs += log.read_text(errors="replace").count(" was cut off from the round")
+        self.tally.take_overs += log.count(" was cut off from the round")
         self.tally.rounds[kind] += 1
         self.tally.seconds.append(time.monotonic() - began)
+
+
+def settings_of(bucket: Bucket, endpoint: str) -> dict[str, str]:
+    """What boto3 finds the bucket by."""
+    keys = {"AWS_ACCESS_KEY_ID": bucket.access_key, "AWS_SECRET_ACCESS_KEY": bucket.secret_key}
+    return {**keys, "AWS_ENDPOINT_URL_S3": endpoint, "AWS_DEFAULT_REGION": bucket.region}
+
+
+def models_of_a_round(folder: Path, segment: str) -> dict[str, Model]:
+    """The models by their ids, with what comes of each when nobody disturbs it."""
+    kinds = {
+        "ranks": ranks,
+        "slow": ranks_slowly,
+        "benchmarks": ranks_with_benchmarks,
+        "segment": leaves_shared_memory(segment),
+        "nothing": returns_nothing,
+    }
+    models = {name: undisturbed_run(folder, by_value(model)) for name, model in kinds.items()}
+    again = ("ranks", "slow", "segment")
+    return {**models, **{f"{name}-again": models[name] for name in again}}
+
+
+def undisturbed_run(folder: Path, pickle: bytes) -> Model:
+    """A run of its own, as predict.py has it."""
+    path = folder / "reference.pkl"
+    path.write_bytes(pickle)
+    report = run_model(RunRequest(path, LIVE, BENCHMARKS, folder))
+    csv = Path(report.delivery.saved.path).read_bytes() if report.delivery.saved else None
+    return Model(pickle, csv, report.fault.code if report.fault else None)
+
+
+def has_own_user() -> bool:
+    """Whether models run as users of their own here: what one leaves in shared memory is known by its user."""
+    workspace = Workspace()
+    workspace.remove(lambda: False)
+    return workspace.user is not None
+
+
+@contextlib.contextmanager
+def proof() -> Iterator[Proof]:
+    """All that the rounds need. This process adopts what its descendants leave behind from now on."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    bucket = shared_bucket()
+    segment = f"kills-{secrets.token_hex(4)}"
+    with (
+        tempfile.TemporaryDirectory(prefix="kills-") as name,
+        mock.patch.dict(os.environ, settings_of(bucket, bucket.endpoint)),
+    ):
+        folder = Path(name)
+        folder.chmod(0o755)  # Models run as users of their own.
+        models = models_of_a_round(folder, segment)
+        yield Proof(models, folder, segment, has_own_user(), bucket, set(descendants(os.getpid())), Tally())
+
+
+def show(tally: Tally) -> None:
+    """Print what was done, and what came of it."""
+    seconds = sorted(tally.seconds)
+    rows: dict[str, Mapping[str, object]] = {
+        "rounds": dict(tally.rounds),
+        "seconds a round": {"median": f"{seconds[len(seconds) // 2]:.1f}", "most": f"{seconds[-1]:.1f}"},
+        "workers started": {"": tally.starts},
+        "done to them": dict(tally.kills),
+        "taken over from workers that were lost": {"": tally.take_overs},
+        "outcomes": dict(tally.outcomes.most_common()),
+    }
+    for name, counts in rows.items():
+        print(f"{name:<40}{', '.join(f'{count} {label}'.strip() for label, count in counts.items())}")
+
+
+def main() -> int:
+    """Play the rounds that the command line asks for; returns 1 if something was wrong after any."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="of the first; the others follow")
+    args = parser.parse_args()
+    failed = 0
+    with proof() as rounds:
+        for number in range(args.rounds):
+            seed = args.seed + number
+            # Half of the rounds in each, whichever seed is repeated alone.
+            if wrong := rounds.play(number, seed, in_s3=bool(seed % 2)):
+                failed += 1
+                print(f"Wrong after the round of --rounds 1 --seed {seed}:", *wrong, sep="\n  ", flush=True)
+        show(rounds.tally)
+    print(f"{failed} of {args.rounds} rounds were wrong" if failed else "nothing was wrong")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -32,7 +32,9 @@ class PrivateFolderTest(unittest.TestCase):
     def holder(self) -> tuple["subprocess.Popen[str]", Path]:
         """Another process, and its folder."""
         environment = {**os.environ, "TMPDIR": str(self.temporary)}
-        process = subprocess.Popen([sys.executable, "-c", HOLDS_ONE], stdout=subprocess.PIPE, env=environment, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDS_ONE], stdout=subprocess.PIPE, env=environment, text=True
+        )
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
         assert process.stdout is not None

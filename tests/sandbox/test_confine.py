@@ -21,7 +21,7 @@ CONFINED = """
 import json, os, resource, sys
 from numerai_predict.sandbox.confine import confine
 reaper = int(sys.argv[1])
-terms = {"runtime": reaper, "folder": sys.argv[2], "memory_bytes": 1 << 30, "file_bytes": 1 << 20}
+terms = {"runtime": reaper, "helpers": [], "folder": sys.argv[2], "memory_bytes": 1 << 30, "file_bytes": 1 << 20}
 broken = confine(terms, reaper)
 """
 EXPLAINED = """

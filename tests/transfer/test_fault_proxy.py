@@ -53,6 +53,16 @@ class TestProxy(unittest.TestCase):
         self.assertEqual({value for name, value in seen.headers.items() if name.lower() == "host"}, {"bucket"})
         self.assertEqual([exchange.request.body for exchange in proxy.exchanges], [b"form"])
 
+    def test_request_whose_body_waits_is_asked_for_it(self) -> None:
+        address = urlsplit(self.proxy().url)
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=5) as connection:
+            head = f"POST {PATH} HTTP/1.1\r\nHost: bucket\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+            connection.sendall(head.encode())
+            self.assertEqual(connection.recv(1 << 16), b"HTTP/1.1 100 Continue\r\n\r\n")
+            connection.sendall(b"form")
+            self.assertTrue(connection.recv(1 << 16).startswith(b"HTTP/1.1 200"))
+        self.assertEqual([seen.body for seen in self.server.requests], [b"form"])
+
     def test_troubles_come_in_their_order_and_then_none(self) -> None:
         proxy = self.proxy(fault_proxy.Status(500), fault_proxy.Status(503, headers={"Retry-After": "7"}))
         answers = [requests.get(proxy.url + PATH, timeout=5) for _ in range(4)]

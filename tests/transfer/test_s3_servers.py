@@ -16,12 +16,14 @@ import tempfile
 import time
 import unittest
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from unittest import mock
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import requests
+from botocore.exceptions import ClientError
 
 from tests import s3
 from tests.harness import ROOT, command_lines
@@ -123,6 +125,59 @@ class BucketChecks(Mixin):
         with self.assertRaisesRegex(Exception, "SignatureDoesNotMatch"):
             thief.put(self.key, BODY)
         self.assertIsNone(self.bucket.get(self.key))
+
+    # Conditional writes.
+
+    def test_put_if_none_match_only_if_nothing_is_there(self) -> None:
+        self.bucket.put(self.key, b"1", IfNoneMatch="*")
+        with self.assertRaisesRegex(Exception, "PreconditionFailed"):
+            self.bucket.put(self.key, b"2", IfNoneMatch="*")
+        self.assertEqual(self.bucket.get(self.key), b"1")
+
+    def test_put_if_match_only_in_the_place_of_that_content(self) -> None:
+        self.bucket.put(self.key, b"1")
+        first = hashlib.md5(b"1").hexdigest()
+        self.bucket.put(self.key, b"2", IfMatch=first)
+        with self.assertRaisesRegex(Exception, "PreconditionFailed"):
+            self.bucket.put(self.key, b"3", IfMatch=first)
+        self.assertEqual(self.bucket.get(self.key), b"2")
+
+    def test_put_if_match_nothing_there_refused(self) -> None:
+        with self.assertRaisesRegex(Exception, "NoSuchKey|PreconditionFailed"):
+            self.bucket.put(self.key, b"1", IfMatch=hashlib.md5(b"1").hexdigest())
+        self.assertIsNone(self.bucket.get(self.key))
+
+    def test_put_conditional_by_many_at_once_one_succeeds(self) -> None:
+        self.bucket.put(self.key, b"start")
+        start = hashlib.md5(b"start").hexdigest()
+        for key, condition in ((self.key, {"IfMatch": start}), (self.key + "2", {"IfNoneMatch": "*"})):
+            with self.subTest(condition), ThreadPoolExecutor(8) as pool:
+                tries = [pool.submit(self.bucket.put, key, b"%d" % i, **condition) for i in range(8)]
+                won = [b"%d" % i for i, done in enumerate(tries) if done.exception() is None]
+                self.assertEqual(won, [self.bucket.get(key)])
+
+    # Lists.
+
+    def test_list_page_by_page_keys_in_order_folders_once(self) -> None:
+        inside = ("a", "b/", "b/1", "b/2", "c d+&<é", "e/1/2", "日本")
+        for name in ("/" + name for name in inside):
+            self.bucket.put(self.key + name, b"content")
+        self.bucket.put(self.key + "-not", b"")
+        self.assertEqual(self.listed(""), [*inside])
+        self.assertEqual(self.listed("", Delimiter="/"), ["a", "c d+&<é", "日本", "b/", "e/"])
+        self.assertEqual(self.listed("b/", Delimiter="/"), ["", "1", "2"])
+        self.assertEqual(self.listed("x/"), [])
+
+    def listed(self, folder: str, **flags: str) -> list[str]:
+        """What lies in a folder below the key, without its name: keys, then folders; two in a page."""
+        start = f"{self.key}/{folder}"
+        pages = self.bucket.client().get_paginator("list_objects_v2")
+        found = list(pages.paginate(Bucket=self.bucket.name, Prefix=start, PaginationConfig={"PageSize": 2}, **flags))
+        self.assertTrue(all(page["KeyCount"] <= 2 for page in found))
+        objects = [item for page in found for item in page.get("Contents", ())]
+        self.assertEqual({item["Size"] for item in objects}, {len(b"content")} if objects else set())
+        folders = [item["Prefix"] for page in found for item in page.get("CommonPrefixes", ())]
+        return [name.removeprefix(start) for name in [*(item["Key"] for item in objects), *folders]]
 
     # Presigned GET.
 
@@ -401,6 +456,22 @@ class StandInTest(BucketChecks, unittest.TestCase):
         body = f"x--{BOUNDARY}\r\n\n--{BOUNDARY}--\r\n--{BOUNDARY}x\r\n".encode()
         self.assertEqual(post(self.bucket.presigned_post(self.key), body).status, 204)
         self.assertEqual(self.bucket.get(self.key), body)
+
+    def test_put_condition_not_met_answer_of_aws(self) -> None:
+        self.bucket.put(self.key, BODY)
+        with self.assertRaises(ClientError) as raised:
+            self.bucket.put(self.key, BODY, IfNoneMatch="*")
+        error = raised.exception.response["Error"]
+        message = "At least one of the pre-conditions you specified did not hold"
+        self.assertEqual(error, {"Code": "PreconditionFailed", "Message": message, "Condition": "If-None-Match"})
+
+    def test_put_if_match_with_quotes_or_nothing_there_answers_of_aws(self) -> None:
+        etag = f'"{hashlib.md5(BODY).hexdigest()}"'
+        with self.assertRaisesRegex(ClientError, "NoSuchKey"):
+            self.bucket.put(self.key, BODY, IfMatch=etag)
+        self.bucket.put(self.key, BODY)
+        self.bucket.put(self.key, b"", IfMatch=etag)
+        self.assertEqual(self.bucket.get(self.key), b"")
 
     def test_put_changed_body_refused(self) -> None:
         signed = hashlib.sha256(b"other").hexdigest()
