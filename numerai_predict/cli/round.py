@@ -142,13 +142,11 @@ def run_round(args: argparse.Namespace) -> int:
         _warn_of_other_pythons(rows, workers)
         watch = RoundWatch(store)
         shown = Shown(live, args.prom)
-        is_stopped = False
         try:
             with _logs_folder(args.round) as logs:
                 _log.info("Running %s models in %s slots", f"{len(rows):,}", number := args.slots or slots_that_fit())
                 LocalRound(watch, workers, number, logs, shown, refresh_s(args.round)).run()
         except Interrupted as interruption:
-            is_stopped = True
             _log.warning("Stopped by %s: the same command goes on where it was", interruption)
         finally:
             shown.end()
@@ -156,7 +154,7 @@ def run_round(args: argparse.Namespace) -> int:
         shown.last(standing)
     wait_for_readers((sys.stderr,), TABLE_S)  # Each stream has a writer of its own.
     show(round_summary(standing, time.monotonic() - began), sys.stdout)
-    return Blame.RUNTIME.exit_status if is_stopped else standing.exit_status
+    return standing.exit_status
 
 
 class Shown:

@@ -17,6 +17,8 @@ from numerai_predict.inspection import COMPRESSED, IMAGES, TAR_SUFFIXES, THIS_PY
 from numerai_predict.platform_limits import BENCHMARKS, DATASET
 from numerai_predict.report import RunReport
 from numerai_predict.round.manifest import LONGEST_ID, MANIFEST, ROUND, Row, manifest_line, read_manifest
+from numerai_predict.round.model_run import BENCHMARKS as LIVE_BENCHMARKS
+from numerai_predict.round.model_run import LIVE
 from numerai_predict.round.standing import read_ends
 from numerai_predict.round.store import Store
 from numerai_predict.runner import RunContext, get_data, inspect_model
@@ -24,8 +26,6 @@ from numerai_predict.sandbox import available_cpus
 from numerai_predict.transfer import DatasetDownloads
 
 IN_S3 = "s3://"
-LIVE = "data/live.parquet"
-LIVE_BENCHMARKS = "data/live_benchmark_models.parquet"
 _COMPRESSIONS = "|".join(re.escape(suffix) for suffix in (*TAR_SUFFIXES, *(f".{name}" for name in COMPRESSED)))
 MODEL_NAME = re.compile(rf"(?P<id>.+)(?P<suffixes>\.pkl(?:{_COMPRESSIONS})?)", re.IGNORECASE | re.DOTALL)
 # An id is a part of the names of files and keys.
@@ -139,7 +139,7 @@ def _make_rows(store: Store, files: Mapping[str, Path], last: Store | None) -> l
 
     def row_of(model_id: str) -> Row:
         place = _stored_as(store, model_id, files)
-        python = _python_of(_inspected(files[model_id]))
+        python = python_of(_inspected(files[model_id]))
         if folder_of(store.address) is None:
             store.write(place, files[model_id].read_bytes())
         return Row(model_id, place, python=python, cpu_s=cpu_s.get(model_id))
@@ -162,7 +162,7 @@ def _inspected(model: Path) -> RunReport:
     return inspect_model(model, tempfile.gettempdir(), context=context)
 
 
-def _python_of(report: RunReport) -> str | None:
+def python_of(report: RunReport) -> str | None:
     """The Python for a model: this one if it may have written the pickle, else the newest that there is an image of.
     None if the pickle does not say, or no image fits: any worker can find out what is wrong with it.
     """

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TextIO
 
+from numerai_predict.round.outcomes import PREDICTIONS
+from numerai_predict.round.queue import OUTCOMES
 from numerai_predict.round.standing import ModelEnd, Standing
 from numerai_predict.visible import visible
 
@@ -120,7 +122,7 @@ def round_summary(standing: Standing, took_s: float | None = None) -> str:
             f"  slowest           {', '.join(f'{visible(end.id)} {_duration(end.wall_s)}' for end in slowest)}",
         ]
     if standing.delivered:
-        lines.append(f"  predictions in    {visible(standing.address)}/predictions")
+        lines.append(f"  predictions in    {visible(standing.address)}/{PREDICTIONS}")
     lines += _problem_lines("Failed by their own fault", standing.failed)
     lines += _problem_lines("Could not be run", standing.errors)
     return "\n".join([*lines, *_left_lines(standing)])
@@ -172,7 +174,7 @@ def _problem_lines(title: str, ends: Sequence[ModelEnd]) -> list[str]:
         for end in shown
     ]
     more = len(ends) - len(shown)
-    return ["", title, *lines, *([f"  and {more:,} more: outcomes/ has all of them"] if more else ())]
+    return ["", title, *lines, *([f"  and {more:,} more: {OUTCOMES}/ has all of them"] if more else ())]
 
 
 def _left_lines(standing: Standing) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from numerai_predict.faults import Blame, Code
 from numerai_predict.round.claims import CLAIMS, LEASE_S, RUNNING, ClaimRecord
 from numerai_predict.round.manifest import Row, Schedule, read_manifest, read_schedule
+from numerai_predict.round.queue import OUTCOMES, outcome_key
 from numerai_predict.round.store import Store
 
 SUCCESS = "success"  # As the run report has it.
@@ -54,7 +55,7 @@ class ModelEnd:
                 worker=(outcome.get("worker") or {}).get("index"),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
-            message = f"outcomes/{model_id}.json is no run report."
+            message = f"{outcome_key(model_id)} is no run report."
             return cls(model_id, Blame.RUNTIME.status, Code.INTERNAL_ERROR.label, message)
 
 
@@ -203,11 +204,11 @@ class RoundWatch:
 
 def read_ends(store: Store, ids: Sequence[str], known: Mapping[str, ModelEnd] | None = None) -> list[ModelEnd]:
     """The outcomes of these models that are there and not `known` yet. Raises StoreError."""
-    names = store.names("outcomes")
+    names = store.names(OUTCOMES)
     new = [name for name in ids if f"{name}.json" in names and name not in (known or {})]
 
     def read(model_id: str) -> ModelEnd | None:
-        found = store.read(f"outcomes/{model_id}.json")
+        found = store.read(outcome_key(model_id))
         return ModelEnd.of(model_id, found.content) if found else None
 
     if not new:

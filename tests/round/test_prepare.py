@@ -10,11 +10,14 @@ from pathlib import Path
 from unittest import mock
 
 from numerai_predict.faults import Code, Fault
-from numerai_predict.inspection import THIS_PYTHON
+from numerai_predict.inspection import IMAGES, THIS_PYTHON
+from numerai_predict.report import RunReport
 from numerai_predict.round import prepare
 from numerai_predict.round.folder_store import FolderStore
 from numerai_predict.round.manifest import MANIFEST, Row, read_manifest, read_schedule
-from numerai_predict.round.prepare import LIVE, LIVE_BENCHMARKS, Ingredients, models_in, prepare_round
+from numerai_predict.round.model_run import BENCHMARKS as LIVE_BENCHMARKS
+from numerai_predict.round.model_run import LIVE
+from numerai_predict.round.prepare import Ingredients, models_in, prepare_round, python_of
 from numerai_predict.round.store import Store
 from tests.harness import BENCHMARKS, LEGACY_MODEL, TESTS
 from tests.harness import LIVE as LIVE_FILE
@@ -70,6 +73,18 @@ class PrepareTest(PrepareTestCase):
         self.assertEqual(list(rows.values()), read_manifest(self.store))
         self.assertEqual(LIVE_FILE.read_bytes(), (self.round / LIVE).read_bytes())
         self.assertEqual(BENCHMARKS.read_bytes(), (self.round / LIVE_BENCHMARKS).read_bytes())
+
+    def test_python_is_this_one_if_it_may_have_written_the_pickle_or_else_the_newest_with_an_image(self) -> None:
+        for candidates, python in (
+            (["3.10", "3.11", "3.12", "3.13"], THIS_PYTHON),
+            (sorted({*IMAGES} - {THIS_PYTHON}), max({*IMAGES} - {THIS_PYTHON}, key=IMAGES.index)),
+            (["3.8", "3.9"], None),
+            ([], None),
+        ):
+            with self.subTest(candidates):
+                report = RunReport()
+                report.model.inspection = mock.Mock(python=candidates)
+                self.assertEqual(python, python_of(report))
 
     def test_schedule_says_when_the_round_was_made_and_no_deadline(self) -> None:
         self.add("a.pkl")

@@ -52,6 +52,11 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+
+
 class RoundTestCase(PredictTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -242,10 +247,11 @@ class InterruptedRoundTest(RoundTestCase):
         self.assertEqual("success", self.outcome("b")["status"])
 
     def test_workers_end_when_the_command_is_killed(self) -> None:
-        self.model("b", sleepy(60))
+        self.model("b", sleepy(3 * LONGEST_S))
         process = self.start()
         self.wait(lambda: self.is_running("b"))
         (worker,) = children_of(process.pid)
+        self.addCleanup(end, worker)
         process.kill()
         process.wait()
         self.wait(lambda: not is_alive(worker))
@@ -288,6 +294,7 @@ class TerminalTest(RoundTestCase):
 
         def type_ctrl_c(pid: int, person: int) -> None:
             workers.extend(children_of(pid))
+            self.assertEqual(workers, [os.getsid(worker) for worker in workers])
             os.write(person, b"\x03")
 
         status, shown = self.run_in_terminal(then=type_ctrl_c)

@@ -73,9 +73,10 @@ class ContainersTest(unittest.TestCase):
             time.sleep(0.02)
         return status
 
-    def calls(self, verb: str = "run") -> list[list[str]]:
+    def calls(self, *verbs: str) -> list[list[str]]:
+        """What the engine was asked to run, or to do else."""
         found = [json.loads(line) for line in (self.folder / "calls.jsonl").read_text().splitlines()]
-        return [words for words in found if words[0] == verb]
+        return [words for words in found if words[0] in (verbs or ("run",))]
 
     def run_words(self, address: str | None = None, python: str = "3.12") -> list[str]:
         self.assertEqual(0, self.end(self.start(self.workers(address), python)))
@@ -169,6 +170,8 @@ class ContainersTest(unittest.TestCase):
 
     def test_container_of_an_earlier_command_has_the_same_name_and_goes_first(self) -> None:
         self.end(self.start(self.workers()))
+        verbs = [words[0] for words in self.calls("rm", "run")]
+        self.assertEqual(["rm", "run", "rm"], verbs)
         self.end(self.start(self.workers()))
         self.assertEqual({words[3] for words in self.calls()}, {words[2] for words in self.calls("rm")})
         self.assertEqual(1, len({words[3] for words in self.calls()}))
