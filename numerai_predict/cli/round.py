@@ -39,6 +39,7 @@ from numerai_predict.round import (
     slots_that_fit,
     table,
 )
+from numerai_predict.sandbox import hide
 from numerai_predict.visible import visible
 
 PROGRAM = "numerai-predict round"
@@ -133,6 +134,7 @@ def report_status(args: argparse.Namespace) -> int:
 def run_round(args: argparse.Namespace) -> int:
     """Make what the round lacks, run it, print its summary, and return the exit status."""
     began = time.monotonic()
+    hide([])  # Models of native workers may be of the same user, and our environment may have the keys of a bucket.
     live = LiveTable(sys.stderr) if sys.stderr.isatty() else None
     with log_to_stderr((), logging.WARNING, live), _saying_more():
         store = _open(args.round)

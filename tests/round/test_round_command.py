@@ -246,6 +246,17 @@ class InterruptedRoundTest(RoundTestCase):
         self.assertIn("was ended by signal 9 and is started again", errors)
         self.assertEqual("success", self.outcome("b")["status"])
 
+    def test_keys_of_the_environment_are_in_no_process_that_a_model_could_read(self) -> None:
+        self.environment["AWS_SECRET_ACCESS_KEY"] = "S3CR3T-of-the-bucket"
+        self.model("b", sleepy(3))
+        process = self.start()
+        self.wait(lambda: self.is_running("b"))
+        for pid in (process.pid, *children_of(process.pid)):
+            shown = b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "cmdline"))
+            self.assertNotIn(b"S3CR3T", shown)
+        process.communicate(timeout=LONGEST_S)
+        self.assertEqual(0, process.returncode)
+
     def test_workers_end_when_the_command_is_killed(self) -> None:
         self.model("b", sleepy(3 * LONGEST_S))
         process = self.start()
