@@ -1,4 +1,4 @@
-"""`numerai-predict run | inspect | presign | worker`."""
+"""`numerai-predict run | inspect | presign | round | worker`."""
 
 import argparse
 import sys
@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     """The commands; what comes after one is the command's own."""
     parser = arguments.Parser(prog=PROGRAM, description="Run Numerai models as the platform does.")
     lines = "run: a model on live data; inspect: a look into a pickle; presign: a docker run command with S3 URLs; "
-    lines += "worker: the models of a round, one after the other"
+    lines += "round: all models of a round on this machine; worker: the models of a round, one after the other"
     parser.add_argument("command", choices=COMMANDS, help=lines)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=f"see {PROGRAM} COMMAND --help")
     return parser
@@ -52,6 +52,13 @@ def presign_command(argv: Sequence[str]) -> int:
     return presign.main(argv)
 
 
+def round_command(argv: Sequence[str]) -> int:
+    """Run a round on this machine, or say how one stands."""
+    from numerai_predict.cli import round as round_cli
+
+    return round_cli.main(argv)
+
+
 def worker_command(argv: Sequence[str]) -> int:
     """Run the models of a round."""
     from numerai_predict.cli import worker
@@ -64,4 +71,10 @@ def _carry_out(args: argparse.Namespace) -> int:
         return conclude(args, carry_out(args, context))
 
 
-COMMANDS = {"run": run_command, "inspect": inspect_command, "presign": presign_command, "worker": worker_command}
+COMMANDS = {
+    "run": run_command,
+    "inspect": inspect_command,
+    "presign": presign_command,
+    "round": round_command,
+    "worker": worker_command,
+}

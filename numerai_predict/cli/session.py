@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -125,9 +126,11 @@ def binary(stream: TextIO) -> BinaryIO | None:
 
 
 @contextlib.contextmanager
-def log_to_stderr(secrets: Sequence[str], level: int) -> Iterator[None]:
-    """While inside, log to stderr, without what is secret: libraries quote whole URLs."""
-    handler = logging.StreamHandler(sys.stderr)
+def log_to_stderr(secrets: Sequence[str], level: int, stream: TextIO | io.TextIOBase | None = None) -> Iterator[None]:
+    """While inside, log to stderr, or to the `stream` that leads there, without what is secret: libraries quote whole
+    URLs.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(DiscreetFormatter(secrets))
     root, urllib3 = logging.getLogger(), logging.getLogger("urllib3")
     before = [(logger, logger.level) for logger in (root, urllib3)]

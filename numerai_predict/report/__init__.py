@@ -6,7 +6,7 @@ from numerai_predict.on_demand import on_demand
 
 if TYPE_CHECKING:
     from numerai_predict.report.inspection_text import describe_inspection
-    from numerai_predict.report.reproduction import image_name, reproduce_command
+    from numerai_predict.report.reproduction import folders_around, image_name, reproduce_command
     from numerai_predict.report.run_report import RunReport, schema
     from numerai_predict.report.sections import (
         ConfinementPart,
@@ -40,6 +40,7 @@ __all__ = [
     "UsageSection",
     "describe_inspection",
     "explain",
+    "folders_around",
     "image_name",
     "reproduce_command",
     "schema",
@@ -50,7 +51,7 @@ __getattr__ = on_demand(
     __name__,
     {
         "inspection_text": "describe_inspection",
-        "reproduction": "image_name reproduce_command",
+        "reproduction": "folders_around image_name reproduce_command",
         "run_report": "RunReport schema",
         "sections": (
             "ConfinementPart DataSection DeliverySection FaultSection FilePart InspectionPart LaunchPart ModelSection "

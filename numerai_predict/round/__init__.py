@@ -7,7 +7,14 @@ from numerai_predict.on_demand import on_demand
 if TYPE_CHECKING:
     from numerai_predict.round.array_job import array_index, array_size
     from numerai_predict.round.claims import LEASE_S
+    from numerai_predict.round.local_round import LocalRound
+    from numerai_predict.round.manifest import Row
     from numerai_predict.round.open_store import open_store
+    from numerai_predict.round.prepare import Ingredients, folder_of, prepare_round
+    from numerai_predict.round.progress import LiveTable, progress_line, round_summary, table
+    from numerai_predict.round.prometheus import exposition
+    from numerai_predict.round.slots import ContainerWorkers, NativeWorkers, Workers, slots_that_fit
+    from numerai_predict.round.standing import RoundWatch, Standing
     from numerai_predict.round.store import Store, StoreError
     from numerai_predict.round.templates import Templates
     from numerai_predict.round.warm_run import run_warm
@@ -15,24 +22,47 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEASE_S",
+    "ContainerWorkers",
+    "Ingredients",
+    "LiveTable",
+    "LocalRound",
+    "NativeWorkers",
+    "RoundWatch",
+    "Row",
+    "Standing",
     "Store",
     "StoreError",
     "Templates",
     "WorkerEnd",
+    "Workers",
     "array_index",
     "array_size",
+    "exposition",
+    "folder_of",
     "open_store",
+    "prepare_round",
+    "progress_line",
+    "round_summary",
     "run_warm",
+    "slots_that_fit",
+    "table",
     "work",
 ]
 
 __getattr__ = on_demand(
     __name__,
     {
+        "local_round": "LocalRound",
+        "manifest": "Row",
+        "open_store": "open_store",
+        "prepare": "Ingredients folder_of prepare_round",
+        "progress": "LiveTable progress_line round_summary table",
+        "prometheus": "exposition",
+        "slots": "ContainerWorkers NativeWorkers Workers slots_that_fit",
+        "standing": "RoundWatch Standing",
+        "store": "Store StoreError",
         "array_job": "array_index array_size",
         "claims": "LEASE_S",
-        "open_store": "open_store",
-        "store": "Store StoreError",
         "templates": "Templates",
         "warm_run": "run_warm",
         "worker": "WorkerEnd work",

@@ -101,6 +101,7 @@ class ModelRunner:
         return self._of_round(report, row, model)
 
     def _request(self, row: Row, folder: Path, time_limit: float) -> RunRequest:
+        """What is asked of the run, before it is known where the model is."""
         return RunRequest(
             model=row.model if is_url(row.model) else folder / "model.pkl",
             dataset=self.data.live,
@@ -135,19 +136,24 @@ class ModelRunner:
     def _of_round(self, report: RunReport, row: Row, model: Path) -> ModelRun:
         """The run in the words of the round: the names of local files mean nothing to anybody elsewhere."""
         report.model.path = without_query(row.model)
-        names = {str(model): report.model.path, str(self.data.live): LIVE, str(self.data.benchmarks): BENCHMARKS}
+        names = {str(model): report.model.path}
+        names |= {str(self.data.live): self._address(LIVE), str(self.data.benchmarks): self._address(BENCHMARKS)}
+        for section in report.data.values():
+            section.source = section.path = names.get(section.path, section.path)
         saved = report.delivery.saved
         csv = None
         if saved is not None:
             csv = Path(saved.path).read_bytes()
-            address = f"{self.store.address}/{predictions_key(row.id)}"
-            names[saved.path] = address
-            report.delivery.saved = SavedPart(address, saved.bytes)
+            names[saved.path] = self._address(predictions_key(row.id))
+            report.delivery.saved = SavedPart(names[saved.path], saved.bytes)
             if report.predictions:  # That they go with the container is not so.
                 report.predictions.notices[:] = [note for note in report.predictions.notices if saved.path not in note]
         if report.fault:
             report.fault = dataclasses.replace(report.fault, message=_renamed(report.fault.message, names))
         return ModelRun(report, csv)
+
+    def _address(self, key: str) -> str:
+        return f"{self.store.address}/{key}"
 
 
 def _renamed(message: str, names: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numerai_predict.sandbox.forks import fork_on_request
     from numerai_predict.sandbox.hide_parent import hide
     from numerai_predict.sandbox.launcher import Birthplace, Child, ExecLauncher, Launcher
+    from numerai_predict.sandbox.linux import PR_SET_PDEATHSIG, prctl
     from numerai_predict.sandbox.network_attempts import NetworkAttempts
     from numerai_predict.sandbox.outcome import PROMISES, Limits, Outcome, Stop
     from numerai_predict.sandbox.reaper import fork_program
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LINE_LOST",
     "PROMISES",
+    "PR_SET_PDEATHSIG",
     "THREAD_VARIABLES",
     "Birthplace",
     "Child",
@@ -49,6 +51,7 @@ __all__ = [
     "hide",
     "model_environment",
     "name_user",
+    "prctl",
     "undisturbed",
 ]
 
@@ -61,6 +64,7 @@ __getattr__ = on_demand(
         "forks": "fork_on_request",
         "hide_parent": "hide",
         "launcher": "Birthplace Child ExecLauncher Launcher",
+        "linux": "PR_SET_PDEATHSIG prctl",
         "network_attempts": "NetworkAttempts",
         "outcome": "PROMISES Limits Outcome Stop",
         "reaper": "fork_program",

@@ -15,6 +15,7 @@ TARGETS = {
         "bench_large",
         "bench_pull",
         "delivery",
+        "demo_round",
         "fault_examples",
         "fuzz",
         "bench_round",

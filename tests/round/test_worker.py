@@ -1,22 +1,32 @@
 """Real workers on real rounds: what they write, and what becomes of a model whose worker is stopped, killed or late."""
 
+import contextlib
+import gc
 import json
 import os
+import re
 import signal
 import time
+import tracemalloc
 import unittest
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from unittest import mock
 
 import jsonschema
 import pandas as pd
 
-from numerai_predict.report import schema
+from numerai_predict.report import RunReport, schema
+from numerai_predict.round import Templates, open_store
+from numerai_predict.round import worker as worker_module
+from numerai_predict.runner import RunContext, RunRequest
 from tests.end_to_end.test_broken_models import FOLDER, SECRETS, make
 from tests.harness import LIVE, MODEL, ROOT, PredictTestCase
+from tests.round.s3_stores import environment_of
 from tests.round.workers import WorkerTestCase, files_in, sha256
-from tests.servers import Answer, serving
+from tests.s3 import serving_stand_in, shared_bucket
+from tests.servers import Answer, serving, unused_url
 
 SECRET = "S1GNATURE0123456789"
 
@@ -27,6 +37,10 @@ def ranks(live_features: pd.DataFrame) -> pd.DataFrame:
 
 def returns_nothing(live_features: pd.DataFrame) -> None:
     return None
+
+
+def shows_threads(live_features: pd.DataFrame) -> pd.DataFrame:
+    raise ValueError(f"threads {os.environ['OMP_NUM_THREADS']} {os.environ['POLARS_MAX_THREADS']}")
 
 
 def ranks_at_random(live_features: pd.DataFrame) -> pd.DataFrame:
@@ -75,15 +89,15 @@ class RoundTest(WorkerTestCase):
         self.add("sample", MODEL.read_bytes())
         self.add("none", returns_nothing)
         self.add("text", b"not a pickle at all")
-        worker = self.run_command("-m", "numerai_predict", "worker", self.round, "--index", "1", "--workers", "3")
-        self.assertEqual(0, worker.status, worker.log)
+        ended = self.run_command("-m", "numerai_predict", "worker", self.round, "--index", "1", "--workers", "3")
+        self.assertEqual(0, ended.status, ended.log)
         self.assertEqual({"sample": "success", "none": "returned_nothing", "text": "not_a_pickle"}, self.codes())
         self.assertEqual(["sample.csv"], os.listdir(self.round / "predictions"))
         self.assertEqual(self.reference(MODEL), self.csv("sample"))
         for line in (r"sample: success, [\d.]+ s, [\d.]+ CPU s", "none: returned_nothing, ", "text: not_a_pickle, "):
-            self.assertRegex(worker.log, rf"INFO {line}")
-        self.assertRegex(worker.log, "were run: 3, 1 not_a_pickle, 1 returned_nothing, 1 success\n$")
-        self.assertEqual(4, len(worker.log.splitlines()), worker.log)
+            self.assertRegex(ended.log, rf"INFO {line}")
+        self.assertRegex(ended.log, "were run: 3, 1 not_a_pickle, 1 returned_nothing, 1 success\n$")
+        self.assertEqual(4, len(ended.log.splitlines()), ended.log)
         self.check_outcome()
         self.check_nothing_left()
 
@@ -93,8 +107,8 @@ class RoundTest(WorkerTestCase):
         self.assertNotIn(str(self.temporary), json.dumps(outcome))
         self.assertEqual("sample", outcome.pop("id"))
         self.assertEqual(sha256(self.csv("sample")), outcome.pop("csv_sha256"))
-        worker = outcome.pop("worker")
-        self.assertEqual((1, os.uname().nodename), (worker["index"], worker["host"]))
+        who = outcome.pop("worker")
+        self.assertEqual((1, os.uname().nodename), (who["index"], who["host"]))
         jsonschema.validate(outcome, schema())
         saved = {"path": f"{self.round}/predictions/sample.csv", "bytes": len(self.csv("sample"))}
         self.assertEqual(saved, outcome["delivery"])
@@ -107,11 +121,11 @@ class RoundTest(WorkerTestCase):
         for name in "abcdef":
             self.add(name, ranks)
         workers = [self.start("--index", str(index), "--workers", "2") for index in range(2)]
-        ended = [worker.end() for worker in workers]
-        self.assertEqual([0, 0], [worker.status for worker in ended], ended)
+        ended = [one.end() for one in workers]
+        self.assertEqual([0, 0], [one.status for one in ended], ended)
         self.assertEqual(dict.fromkeys("abcdef", "success"), self.codes())
         self.assertEqual({0, 1}, {self.outcome(name)["worker"]["index"] for name in "abcdef"})
-        self.assertEqual(6, sum(worker.log.count(": success, ") for worker in ended))
+        self.assertEqual(6, sum(one.log.count(": success, ") for one in ended))
 
     def test_worker_that_has_nothing_to_do_ends_well(self) -> None:
         self.add("a", ranks)
@@ -154,6 +168,12 @@ class RoundTest(WorkerTestCase):
         said = self.outcome("a")["fault"]["message"]
         self.assertRegex(said, "models/a.pkl is another file than the manifest means: its SHA-256 is [0-9a-f]{64}, and")
         self.assertFalse((self.round / "predictions").exists())
+
+    def test_model_computes_with_one_thread_unless_the_environment_says_otherwise(self) -> None:
+        self.add("a", shows_threads)
+        ended = self.run_command("-m", "numerai_predict", "worker", self.round, env={"OMP_NUM_THREADS": "3"})
+        self.assertEqual({"a": "model_raised"}, self.codes(), ended.log)
+        self.assertIn("threads 3 1", self.outcome("a")["fault"]["message"])
 
     def test_worker_imports_no_pandas(self) -> None:
         self.add("a", ranks)
@@ -217,6 +237,65 @@ class SecretsTest(WorkerTestCase):
         self.add("b", ranks)
         self.work()
         self.assertNotIn("secrets", str(self.broken("b")))
+
+
+class S3Test(WorkerTestCase):
+    """A round in S3, where everything that a worker needs is fetched."""
+
+    def test_round_in_s3_is_run_with_credentials_that_no_model_finds(self) -> None:
+        until_over = contextlib.ExitStack()
+        self.addCleanup(until_over.close)
+        bucket = until_over.enter_context(serving_stand_in())  # RGW has the keys in a file, which the model finds.
+        prefix = f"s3://{bucket.name}/{self.folder.name}"
+        marked = re.compile(b"".join(b"[%c]" % letter for letter in bucket.secret_key.encode()))
+        make(FOLDER / "reads_secrets.py", self.round / "models/reads.pkl", SECRET=marked)
+        self.add("reads")
+        self.add("ranks", ranks)
+        with mock.patch.dict(os.environ, environment_of(bucket)):
+            store = open_store(prefix)
+            for file in files_in(self.round):
+                store.write(str(file.relative_to(self.round)), file.read_bytes())
+            ended = self.run_command("-m", "numerai_predict", "worker", prefix)
+            self.assertEqual(0, ended.status, ended.log)
+            self.assertEqual({"ranks.json", "reads.json"}, store.names("outcomes"))
+            for name in ("ranks", "reads"):
+                outcome, csv = store.read(f"outcomes/{name}.json"), store.read(f"predictions/{name}.csv")
+                assert outcome is not None
+                self.assertIsNone(json.loads(outcome.content)["fault"])
+                assert csv is not None
+                self.assertEqual(sha256(csv.content), json.loads(outcome.content)["csv_sha256"])
+                self.assertIn(f"{prefix}/predictions/{name}.csv".encode(), outcome.content)
+                self.assertNotIn(str(self.temporary).encode(), outcome.content)
+        self.assertNotIn(bucket.secret_key, ended.log)
+        self.check_nothing_left()
+
+    def test_store_that_does_not_answer_stops_the_worker_with_a_sentence(self) -> None:
+        with unused_url() as url, mock.patch.dict(os.environ, environment_of(shared_bucket(), AWS_ENDPOINT_URL=url)):
+            more = "from numerai_predict.round import s3_store\ns3_store.ATTEMPTS = 1\n"
+            more += "s3_store.S3Store.__init__.__defaults__ = ('', 1)\nsys.argv[1] = 's3://bucket/round'"
+            ended = self.work(more=more)
+        self.assertEqual(3, ended.status, ended.log)
+        self.assertRegex(ended.log, "ERROR The store failed: s3://bucket/round/manifest.jsonl could not be read: ")
+        self.assertNotIn("Traceback", ended.log)
+
+
+class ManyTest(WorkerTestCase):
+    def test_worker_does_not_grow_from_model_to_model(self) -> None:
+        sizes = []
+
+        def run(request: RunRequest, context: RunContext, templates: Templates) -> RunReport:
+            gc.collect()
+            sizes.append(tracemalloc.get_traced_memory()[0])
+            return RunReport()
+
+        for number in range(250):
+            self.add(f"m{number}", b"x")
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        with mock.patch.object(worker_module, "run_warm", run):
+            end = worker_module.work(open_store(str(self.round)))
+        self.assertEqual({"success": 250}, dict(end.outcomes))
+        self.assertLess(sizes[-1] - sizes[50], 50_000)
 
 
 class EndTest(WorkerTestCase):
