@@ -17,7 +17,7 @@ from numerai_predict.round.queue import Claimed, Nothing, Poisoned, Queue, outco
 from numerai_predict.round.retries import BACKOFF_S, backoff_s
 from numerai_predict.round.store import Store, StoreError
 from tests.examples import examples
-from tests.round.memory_store import AFTER, BEFORE, WORKS, DigestStore, FaultyStore, MemoryStore
+from tests.round.memory_store import AFTER, BEFORE, WORKS, FaultyStore, MemoryStore
 
 WORKERS = 3
 # Whoever runs this one goes down.
@@ -319,7 +319,7 @@ class Interleaving(RuleBasedStateMachine):
 
 
 class InterleavingTest(unittest.TestCase):
-    """On a store whose versions are all different."""
+    """On a store in memory; a subclass makes another one."""
 
     def make_store(self) -> Store:
         return MemoryStore()
@@ -332,13 +332,6 @@ class InterleavingTest(unittest.TestCase):
         )
         for what in ("taken over", "run again", "poisoned", "lost its claim", "came second", "in between"):
             self.assertGreater(seen[what], 0, what)
-
-
-class DigestInterleavingTest(InterleavingTest):
-    """On a store whose versions are digests, as S3's."""
-
-    def make_store(self) -> Store:
-        return DigestStore()
 
 
 if __name__ == "__main__":
