@@ -25,6 +25,9 @@ SHORTEST_LIMIT_S = 1.0
 # Between two looks at models that others have: soon at first, then less often, as each look costs the store requests.
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
+# After so many models that others have, the outcomes are listed again: most of what lies ahead may have ended, and each
+# claim costs a request.
+MOST_REFUSED = 20
 
 _log = logging.getLogger(__name__)
 
@@ -93,6 +96,7 @@ class Queue:
         self._gave = False
         self._due_s: list[float] = []
         self._late: list[Row] = []
+        self._refused = 0
         self._pause_s = FIRST_PAUSE_S
 
     def next(self) -> Claimed | Poisoned | Wait | Nothing:
@@ -107,6 +111,8 @@ class Queue:
                     self._gave = True
                     self._pause_s = FIRST_PAUSE_S
                     return given
+                if self._refused >= MOST_REFUSED:
+                    self._pass_over_ended()
             if not self._gave:
                 return self._wait() if self._due_s else self._nothing()
 
@@ -119,11 +125,19 @@ class Queue:
         return 0.0 if allowed_s == math.inf else allowed_s
 
     def _begin_pass(self) -> None:
-        names = self._store.names(OUTCOMES)
+        self._ahead.extend(self._without_outcome(self._rows))
         self._gave = False
+        self._refused = 0
         self._due_s.clear()
         self._late.clear()
-        self._ahead.extend(row for row in self._rows if f"{row.id}.json" not in names)
+
+    def _pass_over_ended(self) -> None:
+        self._ahead = deque(self._without_outcome(self._ahead))
+        self._refused = 0
+
+    def _without_outcome(self, rows: Iterable[Row]) -> list[Row]:
+        names = self._store.names(OUTCOMES)
+        return [row for row in rows if f"{row.id}.json" not in names]
 
     def _given(self, row: Row) -> Claimed | Poisoned | None:
         """The model, if it is for this worker now; else why not is noted."""
@@ -132,6 +146,7 @@ class Queue:
             return None
         claim = self._claims.take(row.id)
         if claim is None:
+            self._refused += 1
             self._due_s.append(self._claims.due_s(row.id))
             return None
         # Its last worker may have ended it since the outcomes were listed.

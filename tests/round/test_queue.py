@@ -10,7 +10,17 @@ from numerai_predict.faults import Code
 from numerai_predict.round.claims import LEASE_S, Claims, WorkerName
 from numerai_predict.round.deadline import Deadline
 from numerai_predict.round.manifest import Row
-from numerai_predict.round.queue import DELIVERY_S, MARGIN_S, Claimed, Nothing, Poisoned, Queue, Wait, in_order
+from numerai_predict.round.queue import (
+    DELIVERY_S,
+    MARGIN_S,
+    MOST_REFUSED,
+    Claimed,
+    Nothing,
+    Poisoned,
+    Queue,
+    Wait,
+    in_order,
+)
 from numerai_predict.round.store import Store, StoreError
 from tests.round.memory_store import AFTER, BEFORE, WORKS, Clock, FaultyStore, MemoryStore
 
@@ -139,6 +149,25 @@ class NextTest(QueueTestCase):
         self.store.meanwhile = lambda call, key: calls.append(call)
         self.claimed(self.queue(*[row(f"m{number}") for number in range(20)]))
         self.assertEqual(2, calls.count("names"))
+
+    def test_claims_of_models_that_ended_meanwhile_are_not_asked_for_one_by_one(self) -> None:
+        rows = [row(f"m{number:03}") for number in range(100)]
+        other = self.queue(*rows)
+        for _ in rows[:-1]:
+            self.given(other, Claimed)
+        looks: list[str] = []
+
+        def end_all_after_some(call: str, key: str) -> None:
+            if call == "read" and key.startswith("claims/"):
+                looks.append(key)
+                if len(looks) == 5:
+                    for each in rows[:-1]:
+                        self.end(each.id)
+
+        queue = self.queue(*rows)
+        self.store.meanwhile = end_all_after_some
+        self.assertEqual("m099", self.given(queue, Claimed).row.id)
+        self.assertLessEqual(len(looks), MOST_REFUSED + 1)
 
     def test_model_that_a_worker_gave_back_is_given_out_again(self) -> None:
         first, second = self.queue(row("a"), row("b")), self.queue(row("a"), row("b"))
