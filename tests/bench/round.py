@@ -1,13 +1,11 @@
 """What a model costs in a round, forked from a warm template, beside a run of its own: `python -m tests.bench.round`.
 
 CPU time is what is counted: of a worker's whole tree for the round less that of a round of one model, and of every
-process of predict.py. With DOCKER and an image, also that of a container, engine included: what all CPUs of the machine
-computed meanwhile, less what they do by themselves. What a model computes itself is the same in each, so that what the
-runtime adds is compared.
+process of predict.py, with an image also in a container. What a model computes itself is the same in each, so that what
+the runtime adds is compared.
 """
 
 import argparse
-import functools
 import json
 import math
 import os
@@ -17,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,8 +32,7 @@ FEWEST = 20
 # A round takes so many CPU seconds of the models' own at most, if that leaves it enough of them.
 MOST_OWN_S = 60.0
 OWN_RUNS = 10
-IDLE_S = 5.0
-COST_HEAD = ["case", "model's own", "container each", "native each", "warm", "added, native", "added, warm", "ratio"]
+COST_HEAD = ["case", "model's own", "container each", "native each", "warm", "added, warm", "native", "container"]
 REST_HEAD = ["case", "before the first s", "in the model's process", "worker, fork", "wall a model"]
 PHASES = ("starting", "importing", "inspecting", "reading", "loading", "predicting", "checking")
 ALLOWED = "at least 10"
@@ -55,6 +51,13 @@ for _ in range(int(repetitions) + 1):
 print(sum(taken[1:]) / len(taken[1:]))
 """
 
+IN_CONTAINER = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, "/predict.py", *sys.argv[1:]], capture_output=True, check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime)
+"""
+
 
 def main() -> None:
     """Print the tables."""
@@ -70,7 +73,8 @@ def main() -> None:
             cost_cells, rest_cells = measured(case, folder, arguments)
             costs.append([case.title, *cost_cells])
             rest.append([case.title, *rest_cells])
-    print(f"\nCPU ms a model; ratio: added by a run of its own to added by a warm one, allowed {ALLOWED}\n")
+    print("\nCPU ms a model; on the right, how many times more a run or a container of its own adds than a warm run")
+    print(f"(allowed: {ALLOWED})\n")
     print(table(COST_HEAD, costs), end="\n\n")
     print("Where the rest goes: CPU ms a model, and wall ms of its phases\n")
     print(table([*REST_HEAD, *PHASES], rest))
@@ -96,25 +100,30 @@ def measured(case: Case, folder: Path, arguments: argparse.Namespace) -> tuple[l
     own = own_cpu_s(files)
     progress(f"{case.name} in runs of its own")
     native = statistics.mean(single_run(files, folder) for _ in range(arguments.runs))
-    container = container_run(files, arguments) if arguments.image else None
+    container = container_run(files, arguments) if arguments.image else math.nan
     models = max(FEWEST, min(arguments.models, int(MOST_OWN_S / own)))
     progress(f"{case.name} {models} times in a round")
     first, (only,) = round_of(1, files, folder)
     whole, outcomes = round_of(models, files, folder)
     warm = (whole.cpu_s - first.cpu_s) / (models - 1)
     in_model = statistics.mean(outcome["usage"]["cpu_s"] for outcome in outcomes)
-    costs = [own, container or math.nan, native, warm, native - own, warm - own]
+    costs = [own, container, native, warm, warm - own]
     each = (whole.wall_s - first.wall_s) / (models - 1)
     phases = [statistics.mean(outcome["usage"]["phases"].get(name, 0.0) for outcome in outcomes) for name in PHASES]
     return (
-        [*ms(costs), f"{(native - own) / (warm - own):.1f}"],
+        [*ms(costs), *(cell((each - own) / (warm - own)) for each in (native, container))],
         [f"{first.cpu_s - only['usage']['cpu_s']:.1f}", *ms([in_model, warm - in_model, each, *phases])],
     )
 
 
 def ms(seconds: Sequence[float]) -> list[str]:
-    """Milliseconds, as cells; a dash for what was not measured."""
-    return ["-" if math.isnan(each) else f"{each * 1000:,.0f}" for each in seconds]
+    """Milliseconds, as cells."""
+    return [cell(each * 1000, ",.0f") for each in seconds]
+
+
+def cell(value: float, form: str = ".1f") -> str:
+    """A figure; a dash for what was not measured."""
+    return "-" if math.isnan(value) else f"{value:{form}}"
 
 
 def own_cpu_s(files: list[str]) -> float:
@@ -132,7 +141,7 @@ def single_run(files: list[str], folder: Path) -> float:
 
 
 def container_run(files: list[str], arguments: argparse.Namespace) -> float:
-    """CPU seconds of a container and of the engine that starts and removes it."""
+    """CPU seconds of the runtime in a container; what the engine computes comes on top, and is not counted."""
     folders = sorted({str(Path(file).parent) for file in files})
     mounts = [word for place in folders for word in ("--volume", f"{place}:{place}:ro")]
     words = [word for pair in zip(("--model", "--dataset", "--benchmarks"), files, strict=True) for word in pair]
@@ -140,36 +149,17 @@ def container_run(files: list[str], arguments: argparse.Namespace) -> float:
         DOCKER,
         "run",
         "--rm",
-        "--network",
-        "none",
-        "--cpus",
-        "1",
-        "--memory",
-        "5g",
+        *LIMITS,
         *mounts,
+        "--entrypoint",
+        "python",
         arguments.image,
+        "-c",
+        IN_CONTAINER,
         *words,
     ]
-    taken = []
-    for _ in range(arguments.runs + 1):
-        began, before = time.monotonic(), computed_s()
-        subprocess.run(argv, capture_output=True, check=True)
-        taken.append(computed_s() - before - idle_share() * (time.monotonic() - began))
-    return statistics.mean(taken[1:])
-
-
-def computed_s() -> float:
-    """CPU seconds that this machine has computed, for whomever: https://man7.org/linux/man-pages/man5/proc_stat.5.html"""
-    user, nice, system, _, _, interrupts, soft, *_ = map(int, Path("/proc/stat").read_text().split()[1:9])
-    return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
-
-
-@functools.cache
-def idle_share() -> float:
-    """CPUs that the machine is busy with by itself."""
-    before = computed_s()
-    time.sleep(IDLE_S)
-    return (computed_s() - before) / IDLE_S
+    taken = [subprocess.run(argv, capture_output=True, check=True).stdout for _ in range(arguments.runs + 1)]
+    return statistics.mean(map(float, taken[1:]))
 
 
 def round_of(models: int, files: list[str], folder: Path) -> tuple[Cost, list[dict[str, Any]]]:
