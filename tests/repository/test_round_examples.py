@@ -34,7 +34,7 @@ TRIED_AGAIN = {0: False, 1: False, 2: False, 3: True, 125: False, 137: True, 143
 # The longest that a round is open, but for Saturday's: https://docs.numer.ai/numerai-tournament/submissions
 HOUR_S = 3600
 
-# Notes what it is told. `docker run` waits, if it is asked to, until `docker stop` ends it, and ends with STATUS.
+# Notes what it is told. `docker run` goes on for LONGEST_S, or until `docker stop` ends it, and ends with STATUS.
 DOCKER = """#!{python}
 import json, os, pathlib, sys, time
 
@@ -44,7 +44,8 @@ with calls.open("a") as file:
 if sys.argv[1] == "stop":
     stopped.touch()
 if sys.argv[1] == "run":
-    while "WAIT" in os.environ and not stopped.exists():
+    until = time.monotonic() + float(os.environ.get("LONGEST_S", "0"))
+    while time.monotonic() < until and not stopped.exists():
         time.sleep(0.02)
     sys.exit(int(os.environ["STATUS"]))
 """
@@ -214,7 +215,7 @@ class SlurmTest(unittest.TestCase):
         self.assertIn("70_4", name)
 
     def test_killed_job_stops_its_container_and_is_not_requeued(self) -> None:
-        script = self.start("s3://bucket/round", WAIT="yes", STATUS="143")
+        script = self.start("s3://bucket/round", LONGEST_S="20", STATUS="143")
         until = time.monotonic() + 60
         while '"run"' not in (self.folder / "calls").read_text():
             self.assertLess(time.monotonic(), until)
