@@ -72,10 +72,11 @@ class Way:
     imports_once: bool = False
 
 
-# CPU seconds of LightGBM with 60 trees on the sample, which takes next to none of its own, in the image of 3.11.
-CONTAINERS = Way(ready_s=0, adds_s=3.47)
-NATIVE = Way(ready_s=0, adds_s=2.85)
-WARM = Way(ready_s=4, adds_s=0.15, imports_once=True)
+# Seconds of LightGBM with 60 trees on the sample, which takes next to none of its own, on one CPU: of `docker run` with
+# the image of 3.11, and as make bench_round prints them (docs/round.md).
+CONTAINERS = Way(ready_s=0, adds_s=1.4)
+NATIVE = Way(ready_s=0, adds_s=1.0)
+WARM = Way(ready_s=1.5, adds_s=0.1, imports_once=True)
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html: 100 to 200 ms for a small object.
 WARM_S3 = replace(WARM, request_s=0.1)
 
