@@ -13,6 +13,7 @@ from tests.round.simulation import (
     IMPORTS_S,
     MIX,
     NATIVE,
+    RESTART_S,
     WARM,
     WARM_S3,
     Ended,
@@ -56,7 +57,7 @@ class SimulationTest(unittest.TestCase):
 
     def test_one_core_takes_all_that_the_models_take(self) -> None:
         models = models_that_take(1, 2, 600)
-        self.assertAlmostEqual(4 + 603 + 3 * 0.15, self.run_all(models, 1, WARM).last_s)
+        self.assertAlmostEqual(WARM.ready_s + 603 + 3 * WARM.adds_s, self.run_all(models, 1, WARM).last_s)
 
     def test_a_library_is_imported_by_each_model_or_once_by_each_worker(self) -> None:
         models = [Model(Row(name, "model.pkl"), 1, "torch") for name in "abcdefgh"]
@@ -117,10 +118,10 @@ class SimulationTest(unittest.TestCase):
         self.assertLess(ended.for_nothing_s, 5 * 600)
 
     def test_model_of_a_dead_worker_waits_for_its_next_life_or_for_the_lease(self) -> None:
-        # The only worker finds its own claim at once; it starts five seconds after it died, and four later is ready.
+        # The only worker finds its own claim at once; it starts again when it has died, and has to become ready.
         ended = self.run_all(models_that_take(1000), 1, WARM, Rules(life_s=1500), seed=3)
         self.assertEqual(1, ended.deaths)
-        self.assertAlmostEqual(ended.for_nothing_s + 4 + 5 + 4 + 1000.15, ended.last_s)
+        self.assertAlmostEqual(ended.for_nothing_s + 2 * WARM.ready_s + RESTART_S + 1000 + WARM.adds_s, ended.last_s)
 
     def test_requests_to_the_store_take_the_time_of_workers(self) -> None:
         models = models_that_take(*[0.1] * 50)
