@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from numerai_predict.faults import Code
 from tests.images.engine import TESTS, VERSION
 from tests.images.model_runs import Run, models_of, run_image
 
@@ -20,6 +21,13 @@ SECRET = "S3CR3T-round"
 SECRETS = ("--env", f"AWS_SECRET_ACCESS_KEY={SECRET}")
 BROKEN_MODELS = ("returns_none", "reads_secrets")
 SAMPLE_MODELS = {"sample": "model_{tag}.pkl", "legacy": "model_{tag}_legacy.pkl"}
+# How each ends: its status, and its fault's code.
+ENDINGS: dict[str, tuple[str, str | None]] = {
+    "sample": ("success", None),
+    "legacy": ("success", None),
+    "reads_secrets": ("success", None),
+    "returns_none": ("failed", Code.RETURNED_NOTHING.label),
+}
 # By the last digit of a model's number; the others alternate.
 KINDS = {9: "returns_none", 4: "reads_secrets"}
 LONGEST_S = 300
@@ -56,7 +64,7 @@ def model_files() -> Path:
 def single_runs() -> dict[str, Run]:
     """A run of its own of each kind, which all tests of a module share."""
     unittest.addModuleCleanup(single_runs.cache_clear)
-    return {kind: run_image(model_files(), kind, SECRETS) for kind in (*BROKEN_MODELS, *SAMPLE_MODELS)}
+    return {kind: run_image(model_files(), kind, SECRETS) for kind in ENDINGS}
 
 
 def write_round(folder: Path) -> None:
@@ -67,19 +75,20 @@ def write_round(folder: Path) -> None:
         ignore=lambda _, names: {*names} - {"live.parquet", "live_benchmark_models.parquet"},
     )
     (folder / "models").mkdir()
-    for kind in (*BROKEN_MODELS, *SAMPLE_MODELS):
+    for kind in ENDINGS:
         shutil.copy(model_files() / f"{kind}.pkl", folder / "models")
     rows = ({"id": f"m{n:02}", "model": f"models/{kind_of(n)}.pkl", "python": VERSION} for n in range(MODELS))
     (folder / "manifest.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
 def check_results(case: unittest.TestCase, results: Results) -> None:
-    """Every model has the outcome of a run of its own, and the CSV of one, byte for byte, if there is one."""
+    """Every model has its outcome, as a run of its own has, and the CSV of that run, byte for byte, if there is one."""
     case.assertEqual({f"m{number:02}" for number in range(MODELS)}, {*results.outcomes})
     for number, (name, outcome) in enumerate(sorted(results.outcomes.items())):
         alone = single_runs()[kind_of(number)]
         with case.subTest(name, kind=kind_of(number)):
-            case.assertEqual(ending(alone.report), ending(outcome))
+            expected = ENDINGS[kind_of(number)]
+            case.assertEqual((expected, expected), (ending(alone.report), ending(outcome)), outcome)
             csv = results.csvs.get(name)
             case.assertEqual([found.encode() for found in alone.csvs], [] if csv is None else [csv])
             digest = None if csv is None else hashlib.sha256(csv).hexdigest()
