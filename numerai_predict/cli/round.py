@@ -30,6 +30,7 @@ from numerai_predict.round import (
     Store,
     StoreError,
     Workers,
+    alone_on_this_machine,
     exposition,
     folder_of,
     open_store,
@@ -136,7 +137,7 @@ def run_round(args: argparse.Namespace) -> int:
     began = time.monotonic()
     hide([])  # Models of native workers may be of the same user, and our environment may have the keys of a bucket.
     live = LiveTable(sys.stderr) if sys.stderr.isatty() else None
-    with log_to_stderr((), logging.WARNING, live), _saying_more():
+    with alone_on_this_machine(args.round), log_to_stderr((), logging.WARNING, live), _saying_more():
         store = _open(args.round)
         last = open_store(args.last) if args.last else None
         rows = prepare_round(store, Ingredients(args.models, args.dataset, args.benchmarks, last))

@@ -49,6 +49,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     index = "share of the models to begin with, from 0 on (the array index of AWS Batch, Slurm or Kubernetes)"
     parser.add_argument("--index", type=_number, help=index)
     parser.add_argument("--workers", type=_number, help="how many shares there are (the size of the array, or 1)")
+    job = "who numbers the workers: worker 3 of a job goes on with what an earlier worker 3 of that job began"
+    parser.add_argument("--job", default="", help=job)
     args = parser.parse_args(argv)
     if args.index is None:
         args.index = array_index(os.environ)
@@ -82,7 +84,8 @@ def _work(args: argparse.Namespace, lease_s: float) -> int:
             logging.getLogger(name).setLevel(level)
         try:
             with ending_on_signals():
-                end = work(open_store(args.round), args.index, args.workers, exposed, note_secrets, lease_s)
+                store = open_store(args.round)
+                end = work(store, args.index, args.workers, exposed, note_secrets, lease_s, args.job)
         except Interrupted as interruption:
             end = WorkerEnd({}, stopped=f"The worker was stopped by {interruption}.")
         except StoreError as error:

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from numerai_predict.round.prepare import Ingredients, folder_of, prepare_round
     from numerai_predict.round.progress import LiveTable, progress_line, round_summary, table
     from numerai_predict.round.prometheus import exposition
-    from numerai_predict.round.slots import ContainerWorkers, NativeWorkers, Workers, slots_that_fit
+    from numerai_predict.round.slots import (
+        ContainerWorkers,
+        NativeWorkers,
+        Workers,
+        alone_on_this_machine,
+        slots_that_fit,
+    )
     from numerai_predict.round.standing import RoundWatch, Standing
     from numerai_predict.round.store import Store, StoreError
     from numerai_predict.round.templates import Templates
@@ -35,6 +41,7 @@ __all__ = [
     "Templates",
     "WorkerEnd",
     "Workers",
+    "alone_on_this_machine",
     "array_index",
     "array_size",
     "exposition",
@@ -58,7 +65,7 @@ __getattr__ = on_demand(
         "prepare": "Ingredients folder_of prepare_round",
         "progress": "LiveTable progress_line round_summary table",
         "prometheus": "exposition",
-        "slots": "ContainerWorkers NativeWorkers Workers slots_that_fit",
+        "slots": "ContainerWorkers NativeWorkers Workers alone_on_this_machine slots_that_fit",
         "standing": "RoundWatch Standing",
         "store": "Store StoreError",
         "array_job": "array_index array_size",

@@ -34,17 +34,19 @@ _log = logging.getLogger(__name__)
 class WorkerName:
     """A worker: `name` is no other's, of no earlier attempt either. `index` is its number where an engine or a
     supervisor numbers them, and starts none again before the one of that number has ended; None where nobody does.
+    Where several number their workers of one round, each has another `job`.
     """
 
     name: str
     index: int | None
     host: str
+    job: str = ""
 
     @classmethod
-    def of_this_process(cls, index: int | None) -> "WorkerName":
+    def of_this_process(cls, index: int | None, job: str = "") -> "WorkerName":
         """A new name for the worker that runs in this process."""
         host = socket.gethostname()
-        return cls(f"{host}-{os.getpid()}-{os.urandom(4).hex()}", index, host)
+        return cls(f"{host}-{os.getpid()}-{os.urandom(4).hex()}", index, host, job)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class ClaimRecord:
 
     worker: str = ""
     index: int | None = None
+    job: str = ""
     state: str = RUNNING
     lost: int = 0
     errors: int = 0
@@ -128,7 +131,8 @@ class Claims:
         """Whether it can be taken without waiting. What an earlier attempt had is there when this one begins; who else
         has its index was started in its place, as it was cut off, and would be robbed.
         """
-        is_earlier = is_first_look and held.index is not None and held.index == self._worker.index
+        number = (self._worker.index, self._worker.job)
+        is_earlier = is_first_look and held.index is not None and (held.index, held.job) == number
         return held.state == FREE or (held.state == RUNNING and (held.worker == self._worker.name or is_earlier))
 
     def _is_over(self, model_id: str, held: ClaimRecord, version: str, asked: float) -> bool:
@@ -148,6 +152,7 @@ class Claims:
         return ClaimRecord(
             worker=self._worker.name,
             index=self._worker.index,
+            job=self._worker.job,
             lost=held.lost + is_lost,
             errors=held.errors,
             takings=held.takings + 1,
@@ -225,6 +230,7 @@ def _is_claim(found: dict[str, Any]) -> bool:
     return (
         found.keys() == asdict(ClaimRecord()).keys()
         and isinstance(found["worker"], str)
+        and isinstance(found["job"], str)
         and (found["index"] is None or type(found["index"]) is int)
         and found["state"] in (RUNNING, WAITING, FREE)
         and all(type(count) is int and count >= 0 for count in counts)

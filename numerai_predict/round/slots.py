@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from numerai_predict.inspection import IMAGES, THIS_PYTHON
 from numerai_predict.report import folders_around
 from numerai_predict.sandbox import PR_SET_PDEATHSIG, available_cpus, prctl
 
+PROGRAM = "numerai-predict round"
 REGISTRY = "ghcr.io/numerai"
 # What the platform gives a model, and what the worker and its template need besides.
 WORKER_BYTES = 5 << 30
@@ -59,6 +61,27 @@ class Workers(Protocol):
         """Start a worker of that version, the one of that index of so many; raises OSError."""
 
 
+@contextlib.contextmanager
+def alone_on_this_machine(address: str) -> Iterator[None]:
+    """Keep others on this machine from running the same round: its workers would have the same numbers. Raises Fault
+    if another command runs it.
+
+    The name of a socket is free again when its process ends: https://man7.org/linux/man-pages/man7/unix.7.html
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        if sys.platform == "linux":
+            try:
+                claim.bind(f"\0numerai-predict-round-{_digest(address)}")
+            except OSError:
+                message = f"another {PROGRAM} runs {address} on this machine already"
+                raise Fault(Code.USAGE, message) from None
+        yield
+
+
+def _digest(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()[:12]
+
+
 def slots_that_fit() -> int:
     """How many workers this machine has CPUs and memory for, at least one."""
     return max(1, min(available_cpus(), _available_bytes() // WORKER_BYTES))
@@ -75,8 +98,9 @@ def _available_bytes() -> int:
 
 
 def worker_words(address: str, index: int, workers: int) -> list[str]:
-    """The command line of a worker, without the program."""
-    return ["worker", address, "--index", str(index), "--workers", str(workers)]
+    """The command line of a worker, without the program; another machine may number workers of this round too."""
+    share = ["--index", str(index), "--workers", str(workers)]
+    return ["worker", address, *share, "--job", socket.gethostname()]
 
 
 @dataclass(frozen=True)
@@ -149,7 +173,7 @@ class ContainerWorkers:
 
     def start(self, python: str, index: int, workers: int, log: BinaryIO) -> "ContainerWorker":
         """Start a container; raises OSError."""
-        name = f"numerai-round-{hashlib.sha256(self._address.encode()).hexdigest()[:12]}-{index}"
+        name = f"numerai-round-{_digest(self._address)}-{index}"
         # What an earlier command, which was killed, has left running.
         remove_container(self._docker, name)
         user = [] if os.getuid() == 0 else ["--user", f"{os.getuid()}:{os.getgid()}"]

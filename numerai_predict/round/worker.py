@@ -61,10 +61,12 @@ def work(
     exposed: str = "",
     note_secrets: Callable[[Sequence[str]], None] = lambda secrets: None,
     lease_s: float = LEASE_S,
+    job: str = "",
 ) -> WorkerEnd:
     """Run models of the round until none is left for this worker, or it has to stop.
 
-    `index` of `workers` is its share, with which it begins; None where nobody numbers workers. `exposed` says why
+    `index` of `workers` is its share, with which it begins; None where nobody numbers workers; `job` is who does, if
+    others may do so too. `exposed` says why
     others can see its secrets, if so. `note_secrets` is called before each model with what of its row must not be
     shown. Raises Fault for a manifest that is wrong, and for live data that is not there.
     """
@@ -78,7 +80,7 @@ def work(
             deadline = Deadline(schedule.deadline)
             run = partial(run_warm, templates=templates, left_s=lambda: deadline.left_s)
             runner = ModelRunner(store, data, folder, run, RunContext(exposed=exposed), note_secrets)
-            name = WorkerName.of_this_process(index)
+            name = WorkerName.of_this_process(index, job)
             claims = WorkersClaims(store, name, lease_s)
             queue = Queue(store, rows, index or 0, workers, claims, deadline)
             worker = _Worker(name, store, claims, queue, runner, lease_s)

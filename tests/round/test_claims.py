@@ -30,11 +30,11 @@ class ClaimsTestCase(unittest.TestCase):
     def make_store(self) -> Store:
         return MemoryStore()
 
-    def worker(self, index: int | None = None) -> Claims:
+    def worker(self, index: int | None = None, job: str = "") -> Claims:
         """One that has a name of its own, and a clock that began at another time."""
         self.workers += 1
         began = 7919.0 * self.workers
-        name = WorkerName(f"w{self.workers}", index, "host")
+        name = WorkerName(f"w{self.workers}", index, "host", job)
         return Claims(self.store, name, now=lambda: self.clock.now - began)
 
     def taken(self, claims: Claims, model_id: str = "m1") -> Claim:
@@ -205,6 +205,12 @@ class OwnClaimTest(ClaimsTestCase):
     def test_workers_that_nobody_numbers_are_no_attempts_of_each_other(self) -> None:
         self.taken(self.worker())
         self.assertIsNone(self.worker().take("m1"))
+
+    def test_workers_of_one_index_and_two_jobs_are_no_attempts_of_each_other(self) -> None:
+        self.taken(self.worker(2, "one"))
+        self.assertIsNone(self.worker(2, "other").take("m1"))
+        with self.assertLogs("numerai_predict.round.claims"):
+            self.taken(self.worker(2, "one"))
 
     def test_worker_that_has_run_a_model_does_not_rob_the_one_that_came_in_its_place(self) -> None:
         # Its machine was cut off, so that the engine started it anew elsewhere.

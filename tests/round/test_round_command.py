@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from numerai_predict.round import alone_on_this_machine
 from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, PredictTestCase, by_value
 from tests.round.s3_stores import environment_of
 from tests.round.test_prepare import OTHER_MODEL, OTHER_PYTHON
@@ -169,6 +170,12 @@ class RoundCommandTest(RoundTestCase):
                 self.assertEqual((2, ""), (done.returncode, done.stdout), done.stderr)
                 self.assertIn(said, done.stderr)
                 self.assertRegex(done.stderr, r"\Anumerai-predict round( status)?: error: .* \(see --help\)\n\Z")
+
+    def test_round_that_another_command_runs_here_is_refused(self) -> None:
+        with alone_on_this_machine(str(self.round)), alone_on_this_machine(f"{self.round}-2"):
+            ended = self.command(self.round, "--native")
+        self.assertEqual(2, ended.returncode)
+        self.assertIn("another numerai-predict round runs", ended.stderr)
 
     def test_without_an_engine_native_is_named(self) -> None:
         self.model("a", sleepy(0))

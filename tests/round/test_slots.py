@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -85,7 +86,8 @@ class ContainersTest(unittest.TestCase):
 
     def test_worker_is_a_container_with_one_cpu_5_gib_and_its_index(self) -> None:
         words = self.run_words()
-        self.assertEqual(["worker", str(self.round), "--index", "1", "--workers", "4"], words[-6:])
+        self.assertEqual(["worker", str(self.round), "--index", "1", "--workers", "4"], words[-8:-2])
+        self.assertEqual(["--job", socket.gethostname()], words[-2:])
         joined = " ".join(words)
         self.assertIn("--rm --name numerai-round-", joined)
         self.assertIn("--cpus 1 --memory 5g", joined)
