@@ -9,9 +9,10 @@ import signal
 import time
 import tracemalloc
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import jsonschema
@@ -24,7 +25,7 @@ from numerai_predict.runner import RunContext, RunRequest
 from tests.end_to_end.test_broken_models import FOLDER, SECRETS, make
 from tests.harness import LIVE, MODEL, ROOT, PredictTestCase
 from tests.round.s3_stores import environment_of
-from tests.round.workers import WorkerTestCase, files_in, sha256
+from tests.round.workers import Worker, WorkerTestCase, files_in, sha256
 from tests.s3 import serving_stand_in, shared_bucket
 from tests.servers import Answer, serving, unused_url
 
@@ -61,16 +62,12 @@ def waits_for(file: Path) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return predict
 
 
-def reads(file: Path) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """A model that fails if it can read the file."""
-    name = str(file)
+def waits_and_returns_nothing(file: Path) -> Callable[[pd.DataFrame], None]:
+    """A model that has nothing when the file is there."""
+    waits = waits_for(file)
 
-    def predict(live_features: pd.DataFrame) -> pd.DataFrame:
-        try:
-            open(name).close()
-        except PermissionError:
-            return ranks(live_features)
-        raise AssertionError("it was read")
+    def predict(live_features: pd.DataFrame) -> None:
+        waits(live_features)
 
     return predict
 
@@ -220,6 +217,29 @@ class SecretsTest(WorkerTestCase):
         self.assertEqual({"a": "success"}, self.codes(), ended.log + str(self.outcome("a")["fault"]))
         self.assertNotIn("secrets", [entry["promise"] for entry in self.broken("a")])
 
+    def test_environment_of_a_worker_shows_no_secret(self) -> None:
+        self.add("a", waits_for(self.go))
+        one = self.start(env=SECRETS)
+        self.wait_for_model("a")
+        with contextlib.suppress(PermissionError):  # Nor may its own user look.
+            shown = Path(f"/proc/{one.process.pid}/environ").read_bytes()
+            self.assertNotIn(SECRETS["AWS_SECRET_ACCESS_KEY"].encode(), shown)
+
+    def test_secrets_of_a_row_are_known_to_the_log_before_it_is_run(self) -> None:
+        form = {"key": "a", "policy": SECRET}
+        self.add("a", b"x", post_url="http://127.0.0.1/?X-Amz-Token=t0ken", post_data=form)
+        known: list[Sequence[str]] = []
+
+        def run(
+            request: RunRequest, context: RunContext, templates: Templates, left_s: Callable[[], float]
+        ) -> RunReport:
+            self.assertEqual([["t0ken", SECRET]], known)
+            return RunReport()
+
+        with mock.patch.object(worker_module, "run_warm", run):
+            end = worker_module.work(open_store(str(self.round)), note_secrets=known.append)
+        self.assertEqual({"success": 1}, dict(end.outcomes))
+
     def broken(self, name: str) -> list[dict[str, str]]:
         found: list[dict[str, str]] = self.outcome(name)["runtime"]["confinement"]["broken"]
         return found
@@ -283,7 +303,9 @@ class ManyTest(WorkerTestCase):
     def test_worker_does_not_grow_from_model_to_model(self) -> None:
         sizes = []
 
-        def run(request: RunRequest, context: RunContext, templates: Templates) -> RunReport:
+        def run(
+            request: RunRequest, context: RunContext, templates: Templates, left_s: Callable[[], float]
+        ) -> RunReport:
             gc.collect()
             sizes.append(tracemalloc.get_traced_memory()[0])
             return RunReport()
@@ -446,20 +468,28 @@ class RaceTest(WorkerTestCase):
         self.assertEqual((0, {}), (ended.status, self.outcome("a")))
         self.assertRegex(ended.log, "a: success, .*; somebody else was first\n")
 
-    def test_worker_whose_claim_was_taken_over_writes_nothing(self) -> None:
-        self.add("a", waits_for(self.go))
-        worker = self.start("--index", "0", "--workers", "2")
+    def lose_claim(self, model: Any) -> Worker:
+        """Run the model with a worker that stands still while another takes it over."""
+        self.add("a", model)
+        one = self.start("--index", "0", "--workers", "2")
         self.wait_for_model("a")
-        worker.process.send_signal(signal.SIGSTOP)
-        claim = self.round / "claims/a"
+        one.process.send_signal(signal.SIGSTOP)
         theirs = {**self.claim("a"), "worker": "another", "index": 1, "writes": 100}
-        claim.write_text(json.dumps(theirs))
+        (self.round / "claims/a").write_text(json.dumps(theirs))
         self.go.touch()
-        worker.process.send_signal(signal.SIGCONT)
-        self.wait_until(worker, "somebody else was first")
-        self.assertFalse((self.round / "predictions/a.csv").exists() and not self.claim("a")["lost"])
-        # Nobody renews it, so that this worker gets it again.
-        self.assertEqual((0, {"a": "success"}, 1), (worker.end().status, self.codes(), self.claim("a")["lost"]))
+        one.process.send_signal(signal.SIGCONT)
+        self.wait_until(one, "somebody else was first")
+        return one
+
+    def check_retaken(self, one: Worker, code: str) -> None:
+        """Nobody renews the other's claim, so that this worker gets it again."""
+        self.assertEqual((0, {"a": code}, 1), (one.end().status, self.codes(), self.claim("a")["lost"]))
+
+    def test_worker_whose_claim_was_taken_over_writes_no_predictions(self) -> None:
+        self.check_retaken(self.lose_claim(waits_for(self.go)), "success")
+
+    def test_worker_whose_claim_was_taken_over_writes_no_outcome(self) -> None:
+        self.check_retaken(self.lose_claim(waits_and_returns_nothing(self.go)), "returned_nothing")
 
     def test_predictions_of_an_attempt_that_died_before_its_outcome_are_replaced(self) -> None:
         (self.round / "predictions").mkdir()
