@@ -72,7 +72,16 @@ class TakeTest(ClaimsTestCase):
     def test_model_that_nobody_has_is_taken_at_once(self) -> None:
         claim = self.taken(self.worker(index=3))
         self.assertEqual(("m1", 0, 0), (claim.id, claim.lost, claim.errors))
-        expected = {"worker": "w1", "index": 3, "state": "running", "lost": 0, "errors": 0, "wait_s": 0, "renewals": 0}
+        expected = {
+            "worker": "w1",
+            "index": 3,
+            "job": "",
+            "state": "running",
+            "lost": 0,
+            "errors": 0,
+            "wait_s": 0,
+            "renewals": 0,
+        }
         self.assertEqual({**expected, "takings": 1}, self.said())
 
     def test_model_that_another_runs_is_not_taken(self) -> None:
@@ -153,7 +162,16 @@ class TakeTest(ClaimsTestCase):
         self.assertEqual((1, 1), (again.lost, again.errors))
 
     def test_claims_that_are_none_are_taken_over_as_others_are(self) -> None:
-        right = {"worker": "w9", "index": None, "state": "free", "lost": 0, "errors": 0, "wait_s": 0, "renewals": 0}
+        right = {
+            "worker": "w9",
+            "index": None,
+            "job": "",
+            "state": "free",
+            "lost": 0,
+            "errors": 0,
+            "wait_s": 0,
+            "renewals": 0,
+        }
         for wrong in (
             b"",
             b"\xff\xfe",

@@ -114,10 +114,10 @@ class ContainersTest(unittest.TestCase):
         self.assertEqual(1, self.calls()[0].count("--mount"))
 
     def test_image_is_that_of_the_python_here_or_else_in_the_registry(self) -> None:
-        self.assertEqual("ghcr.io/numerai/numerai_predict_py_3_12:stable", self.run_words()[-7])
+        self.assertEqual("ghcr.io/numerai/numerai_predict_py_3_12:stable", self.run_words()[-9])
         (self.folder / "local").touch()
         self.end(self.start(self.workers(), "3.10"))
-        self.assertEqual("numerai_predict_py_3_10:latest", self.calls()[-1][-7])
+        self.assertEqual("numerai_predict_py_3_10:latest", self.calls()[-1][-9])
 
     def test_user_is_that_of_this_process_unless_it_is_root(self) -> None:
         with mock.patch("os.getuid", return_value=1000), mock.patch("os.getgid", return_value=1001):
