@@ -61,6 +61,7 @@ SLOW = (
     "tests.repository.test_package",
     "tests.repository.test_expressions",
     "tests.repository.test_schedules",
+    "tests.repository.test_round_examples",
     "tests.repository.test_makefile",
     "tests.repository.test_bench",
     "tests.round.test_simulation",

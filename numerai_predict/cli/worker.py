@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None, lease_s: float = LEASE_S) -> int:
-    """Run models until nothing is left to do, and return the exit status: 0 then, whatever came of the models; 2 after
-    one line for a wrong command line or manifest, 3 if the worker had to stop, or the deadline left models over.
+    """Run models until nothing is left to do, and return the exit status: 0 then, whatever came of the models, and
+    whatever there was no time for; 2 after one line for a wrong command line or manifest, 3 if the worker had to stop.
     """
     try:
         args = _parse(argv)

@@ -24,7 +24,7 @@ class Breaker:
 
     def note(self, model_id: str, code: Code | None) -> None:
         """A run of the model ended so; None if it succeeded."""
-        ours = code if code is not None and code.blame is Blame.RUNTIME else None
+        ours = code if code is not None and code.blame is not Blame.MODEL else None
         if ours is None or ours is not self._code:
             self._models.clear()
         self._code = ours

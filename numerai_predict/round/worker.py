@@ -50,8 +50,8 @@ class WorkerEnd:
 
     @property
     def exit_status(self) -> int:
-        """What its process exits with: 3 if another try, or another worker, can do more."""
-        return Blame.RUNTIME.exit_status if self.stopped or self.left_over else 0
+        """What its process exits with: 3 if another try can do more, which it cannot at the deadline."""
+        return Blame.RUNTIME.exit_status if self.stopped else 0
 
 
 def work(

@@ -91,7 +91,8 @@ def shared_memory() -> list[str]:
 def said_of(report: dict[str, Any]) -> dict[str, str]:
     """The status, and the fault without what differs from run to run."""
     fault = report["fault"] or {}
-    said = {name: fault.get(name, "") for name in ("code", "message", "hint")}
+    path = report["model"].get("path", "")
+    said = {name: fault.get(name, "").replace(path, "MODEL") for name in ("code", "message", "hint")}
     return {"status": report["status"], **fault_examples.masked(said)}
 
 

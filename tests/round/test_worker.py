@@ -380,7 +380,7 @@ class EndTest(WorkerTestCase):
         more += "    os.kill(os.getpid(), signal.SIGTERM)\n    return done\n"
         self.add("a", ranks)
         ended = self.work(more=more + "FolderStore.create = stopped")
-        self.assertEqual((3, {}, "free"), (ended.status, self.codes(), self.claim("a")["state"]), ended.log)
+        self.assertEqual((0, {}, "free"), (ended.status, self.codes(), self.claim("a")["state"]), ended.log)
 
     def test_model_that_takes_down_two_workers_is_failed_without_a_third(self) -> None:
         more = "import os; from numerai_predict.round.model_run import ModelRunner\nrun = ModelRunner.run_row\n"
@@ -438,7 +438,7 @@ class DeadlineTest(WorkerTestCase):
         self.add("a", waits_for(self.go))
         self.end_in(6)
         ended = self.work()
-        self.assertEqual((3, {}, "free"), (ended.status, self.codes(), self.claim("a")["state"]), ended.log)
+        self.assertEqual((0, {}, "free"), (ended.status, self.codes(), self.claim("a")["state"]), ended.log)
         self.assertRegex(ended.log, "a was ended after [345] s, as the deadline is near; it has no outcome")
         self.assertIn("; 1 left over, as the deadline is near\n", ended.log)
 
