@@ -451,7 +451,7 @@ class DeadlineTest(WorkerTestCase):
         self.add("a", ranks)
         self.end_in(-1)
         ended = self.work()
-        self.assertEqual((3, {}, {}), (ended.status, self.codes(), self.claim("a")), ended.log)
+        self.assertEqual((0, {}, {}), (ended.status, self.codes(), self.claim("a")), ended.log)
 
 
 class RaceTest(WorkerTestCase):
