@@ -12,7 +12,7 @@ from numerai_predict.cli.session import log_to_stderr, show
 from numerai_predict.cli.signals import ending_on_signals
 from numerai_predict.faults import Blame, Fault, Interrupted
 from numerai_predict.redaction import SHORTEST_SECRET
-from numerai_predict.round import LEASE_S, StoreError, WorkerEnd, array_index, array_size, open_store, work
+from numerai_predict.round import LEASE_S, Share, StoreError, WorkerEnd, array_index, array_size, open_store, work
 from numerai_predict.sandbox import THREAD_VARIABLES, hide
 from numerai_predict.visible import visible
 
@@ -84,8 +84,8 @@ def _work(args: argparse.Namespace, lease_s: float) -> int:
             logging.getLogger(name).setLevel(level)
         try:
             with ending_on_signals():
-                store = open_store(args.round)
-                end = work(store, args.index, args.workers, exposed, note_secrets, lease_s, args.job)
+                share = Share(args.index, args.workers, args.job)
+                end = work(open_store(args.round), share, exposed, note_secrets, lease_s)
         except Interrupted as interruption:
             end = WorkerEnd({}, stopped=f"The worker was stopped by {interruption}.")
         except StoreError as error:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numerai_predict.round.store import Store, StoreError
     from numerai_predict.round.templates import Templates
     from numerai_predict.round.warm_run import run_warm
-    from numerai_predict.round.worker import WorkerEnd, work
+    from numerai_predict.round.worker import Share, WorkerEnd, work
 
 __all__ = [
     "LEASE_S",
@@ -35,6 +35,7 @@ __all__ = [
     "NativeWorkers",
     "RoundWatch",
     "Row",
+    "Share",
     "Standing",
     "Store",
     "StoreError",
@@ -72,6 +73,6 @@ __getattr__ = on_demand(
         "claims": "LEASE_S",
         "templates": "Templates",
         "warm_run": "run_warm",
-        "worker": "WorkerEnd work",
+        "worker": "Share WorkerEnd work",
     },
 )

@@ -54,47 +54,58 @@ class WorkerEnd:
         return Blame.RUNTIME.exit_status if self.stopped else 0
 
 
+@dataclass(frozen=True)
+class Share:
+    """The part of a round with which a worker begins: `index` of `workers`, as `job` numbers them where others may do
+    so too; the index is None where nobody numbers workers.
+    """
+
+    index: int | None = None
+    workers: int = 1
+    job: str = ""
+
+
 def work(
     store: Store,
-    index: int | None = None,
-    workers: int = 1,
+    share: Share = Share(),
     exposed: str = "",
     note_secrets: Callable[[Sequence[str]], None] = lambda secrets: None,
     lease_s: float = LEASE_S,
-    job: str = "",
 ) -> WorkerEnd:
     """Run models of the round until none is left for this worker, or it has to stop.
 
-    `index` of `workers` is its share, with which it begins; None where nobody numbers workers; `job` is who does, if
-    others may do so too. `exposed` says why
-    others can see its secrets, if so. `note_secrets` is called before each model with what of its row must not be
-    shown. Raises Fault for a manifest that is wrong, and for live data that is not there.
+    `exposed` says why others can see its secrets, if so. `note_secrets` is called before each model with what of its
+    row must not be shown. Raises Fault for a manifest that is wrong, and for live data that is not there.
     """
-    worker = None
+    outcomes: Counter[str] = Counter()
     try:
         rows, schedule = read_manifest(store), read_schedule(store)
         exposed = exposed or _seen_secrets(store, rows)
+        deadline = Deadline(schedule.deadline)
         with private_folder() as folder, contextlib.ExitStack() as until_end:
             data = RoundData.fetch(store, folder)
             templates = until_end.enter_context(Templates((data.live, data.benchmarks), CPUS, folder))
-            deadline = Deadline(schedule.deadline)
             run = partial(run_warm, templates=templates, left_s=lambda: deadline.left_s)
             runner = ModelRunner(store, data, folder, run, RunContext(exposed=exposed), note_secrets)
-            name = WorkerName.of_this_process(index, job)
+            name = WorkerName.of_this_process(share.index, share.job)
             claims = WorkersClaims(store, name, lease_s)
-            queue = Queue(store, rows, index or 0, workers, claims, deadline)
-            worker = _Worker(name, store, claims, queue, runner, lease_s)
+            queue = Queue(store, rows, share.index or 0, share.workers, claims, deadline)
             until_end.enter_context(claims.given_back())
-            return WorkerEnd(worker.outcomes, left_over=worker.run_all())
-    except _Stop as stop:
-        stopped = str(stop)
-    except Interrupted as interruption:
-        stopped = f"The worker was stopped by {interruption}."
-    except StoreError as error:
-        stopped = f"The store failed: {error}."
-    except OSError as error:
-        stopped = f"The worker's temporary folder cannot be used: {error.strerror or error}."
-    return WorkerEnd(worker.outcomes if worker else {}, stopped=stopped)
+            left_over = _Worker(name, store, claims, queue, runner, lease_s, outcomes).run_all()
+            return WorkerEnd(outcomes, left_over)
+    except (_Stop, Interrupted, StoreError, OSError) as error:
+        return WorkerEnd(outcomes, stopped=_why_stopped(error))
+
+
+def _why_stopped(error: BaseException) -> str:
+    match error:
+        case Interrupted():
+            return f"The worker was stopped by {error}."
+        case StoreError():
+            return f"The store failed: {error}."
+        case OSError():
+            return f"The worker's temporary folder cannot be used: {error.strerror or error}."
+    return str(error)
 
 
 class _Stop(Exception):
@@ -133,7 +144,7 @@ class _Worker:
     queue: Queue
     runner: ModelRunner
     lease_s: float
-    outcomes: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str]
     breaker: Breaker = field(default_factory=Breaker)
 
     def run_all(self) -> int:

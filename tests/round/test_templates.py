@@ -23,6 +23,7 @@ import pandas as pd
 
 from numerai_predict import RunContext, RunReport, RunRequest
 from numerai_predict.round import Templates, run_warm
+from numerai_predict.round.templates import family_of
 from numerai_predict.runner import run_model
 from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, by_value, command_lines, load_source
 
@@ -348,6 +349,21 @@ class ForkTest(TemplatesTestCase):
         self.assertEqual(set(), {each.name for each in Path(tempfile.gettempdir()).glob("model-*")} - temporary)
         with contextlib.suppress(FileNotFoundError):  # Root's models have a user, whose files go.
             Path("/dev/shm/numerai-trace").unlink()
+
+
+class FamilyTest(unittest.TestCase):
+    def test_family_is_that_of_the_heaviest_library_that_the_file_mentions(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / "model.pkl"
+            for content, family in (
+                (b"lightgbm", "base"),
+                (b"torch.nn", "torch"),
+                (b"keras.models", "tensorflow"),
+                (b"torch tensorflow", "tensorflow"),
+            ):
+                model.write_bytes(content)
+                self.assertEqual(family, family_of(model))
+            self.assertEqual("base", family_of(Path(folder) / "nothing.pkl"))
 
 
 class PredictionsTest(TemplatesTestCase):
