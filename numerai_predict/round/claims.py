@@ -23,9 +23,9 @@ LEASE_S = 60.0
 # What a claim may ask others to wait: more is no claim of ours.
 LONGEST_WAIT_S = 3600.0
 RUNNING, WAITING, FREE = "running", "waiting", "free"
-# The version of a claim may change between reading and replacing it: by a write of ours whose answer was lost, then
-# the second try finds our own; or by another worker's, then it is not ours any more.
-TRIES = 2
+# The version of a claim may not be the one that is known of it: a write of ours whose answer was lost has changed it,
+# then the next try finds our own; or another worker's has, then it is not ours any more.
+TRIES = 3
 
 _log = logging.getLogger(__name__)
 
@@ -105,17 +105,16 @@ class Claims:
         self._looked_at.add(model_id)
         if found is None:
             taken = self._taken(ClaimRecord(state=FREE))
-            return self._claim(model_id, taken) if self._store.create(_key(model_id), taken.content) else None
+            return self._claim(model_id, taken, self._store.create(_key(model_id), taken.content))
         # What cannot be read may be a claim for all we know, and its worker at work.
         held = ClaimRecord.of(found.content) or ClaimRecord()
         if not self._is_ours(held, is_first_look) and not self._is_over(model_id, held, found.version, asked):
             return None
         taken = self._taken(held)
-        if not self._store.replace(_key(model_id), taken.content, found.version):
-            return None
-        if taken.lost > held.lost:
+        claim = self._claim(model_id, taken, self._store.replace(_key(model_id), taken.content, found.version))
+        if claim and taken.lost > held.lost:
             _log.warning("Worker %s ended while it ran %s, or was cut off from the round", held.worker or "?", model_id)
-        return self._claim(model_id, taken)
+        return claim
 
     def due_s(self, model_id: str) -> float:
         """In how many seconds it can be taken if it does not change, as far as `take` has seen; 0 if it has not."""
@@ -158,22 +157,28 @@ class Claims:
             takings=held.takings + 1,
         )
 
-    def _claim(self, model_id: str, taken: ClaimRecord) -> "Claim":
+    def _claim(self, model_id: str, taken: ClaimRecord, version: str | None) -> "Claim | None":
+        """The claim whose record was written as that version; None if it was not."""
+        if version is None:
+            return None
         self._has_taken = True
         self._watched.pop(model_id, None)
-        return Claim(self._store, model_id, taken)
+        return Claim(self._store, model_id, taken, version)
 
 
 class Claim:
     """The claim of a model that this worker holds, as long as no other takes it over. One thread may renew it while
-    another ends it: it is not renewed after that. `lost` and `errors` are as they were when it was taken. Everything
-    raises StoreError.
+    another ends it: it is not renewed after that. `lost` and `errors` are as they were when it was taken, `is_first`
+    says that nobody has taken it before. Everything raises StoreError.
     """
 
-    def __init__(self, store: Store, model_id: str, record: ClaimRecord) -> None:
+    def __init__(self, store: Store, model_id: str, record: ClaimRecord, version: str) -> None:
         self.id = model_id
         self.lost = record.lost
         self.errors = record.errors
+        self.is_first = record.takings == 1
+        # What is stored, as far as is known: it saves to read it before each change.
+        self._known: tuple[ClaimRecord, str] | None = (record, version)
         self._store = store
         self._worker = record.worker
         self._lock = threading.Lock()
@@ -203,13 +208,22 @@ class Claim:
     def _change(self, change: Callable[[ClaimRecord], ClaimRecord]) -> bool:
         """Write what has changed, if it is this worker's still; whether it was written."""
         for _ in range(TRIES):
-            found = self._store.read(_key(self.id))
-            held = ClaimRecord.of(found.content) if found else None
-            if found is None or held is None or held.worker != self._worker or held.state != RUNNING:
+            known, self._known = self._known or self._read(), None
+            if known is None:
                 return False
-            if self._store.replace(_key(self.id), change(held).content, found.version):
+            changed = change(known[0])
+            if version := self._store.replace(_key(self.id), changed.content, known[1]):
+                self._known = (changed, version)
                 return True
         return False
+
+    def _read(self) -> tuple[ClaimRecord, str] | None:
+        """The record and its version, if it is this worker's still."""
+        found = self._store.read(_key(self.id))
+        held = ClaimRecord.of(found.content) if found else None
+        if found is None or held is None or held.worker != self._worker or held.state != RUNNING:
+            return None
+        return held, found.version
 
 
 @dataclass(frozen=True)

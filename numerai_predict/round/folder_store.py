@@ -43,20 +43,20 @@ class FolderStore:
         path = self._path(key)
         with _saying(f"{path} could not be read"):
             content = _read(path)
-        return None if content is None else Versioned(content, hashlib.sha256(content).hexdigest())
+        return None if content is None else Versioned(content, _version_of(content))
 
-    def create(self, key: str, content: bytes) -> bool:
-        """Write it if nothing is there; whether it was written, by this very call."""
+    def create(self, key: str, content: bytes) -> str | None:
+        """Write it if nothing is there; the version that this very call wrote, None if it did not."""
         path = self._path(key)
         with _saying(f"{path} could not be written"):
             with self._written_beside(path, content) as part:
                 created = _link(part, path)
             if created:
                 _sync(path.parent)
-            return created
+            return _version_of(content) if created else None
 
-    def replace(self, key: str, content: bytes, version: str) -> bool:
-        """Write it if that version is there still; whether it was written, by this very call."""
+    def replace(self, key: str, content: bytes, version: str) -> str | None:
+        """Write it if that version is there still; the version that this very call wrote, None if it did not."""
         return self._put(key, content, version)
 
     def write(self, key: str, content: bytes) -> None:
@@ -81,17 +81,17 @@ class FolderStore:
     def _path(self, key: str) -> Path:
         return self._folder / checked_key(key)
 
-    def _put(self, key: str, content: bytes, version: str | None) -> bool:
-        """Write it if that version is there still (None: whatever is there); whether it was written."""
+    def _put(self, key: str, content: bytes, version: str | None) -> str | None:
+        """Write it if that version is there still (None: whatever is there); the version that was written, if so."""
         path = self._path(key)
         with _saying(f"{path} could not be written"):
             with self._written_beside(path, content) as part, self._locked():
                 found = None if version is None else self.read(key)
                 if version is not None and (found is None or found.version != version):
-                    return False
+                    return None
                 os.replace(part, path)
             _sync(path.parent)
-            return True
+            return _version_of(content)
 
     @contextlib.contextmanager
     def _written_beside(self, path: Path, content: bytes) -> Iterator[Path]:
@@ -137,6 +137,10 @@ def _saying(failure: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(f"{failure}: {error.strerror or error}") from error
+
+
+def _version_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _read(path: Path) -> bytes | None:

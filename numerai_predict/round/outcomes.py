@@ -13,6 +13,10 @@ PREDICTIONS = "predictions"
 class Renewable(Protocol):
     """Of a claim, what its holder proves it with."""
 
+    @property
+    def is_first(self) -> bool:
+        """Whether nobody has held it before."""
+
     def renew(self) -> bool:
         """Whether it is held still."""
 
@@ -29,8 +33,10 @@ def write_predictions(store: Store, claim: Renewable, key: str, csv: bytes) -> b
     The version that is replaced was read before the claim was renewed, and who takes the claim over writes a version
     of its own before its outcome: a worker that wakes up here after it was taken for dead replaces nothing.
     """
+    may_be_there = not claim.is_first
     while True:
-        found = store.read(key)
+        found = store.read(key) if may_be_there else None
+        may_be_there = True
         if not claim.renew():
             return False
         if store.create(key, csv) if found is None else store.replace(key, csv, found.version):

@@ -149,8 +149,8 @@ class Queue:
             self._refused += 1
             self._due_s.append(self._claims.due_s(row.id))
             return None
-        # Its last worker may have ended it since the outcomes were listed.
-        if self._store.read(outcome_key(row.id)) is not None:
+        # Its last worker, if there was one, may have ended it since the outcomes were listed.
+        if not claim.is_first and self._store.read(outcome_key(row.id)) is not None:
             return None
         return Poisoned(row, claim) if claim.lost >= MOST_LOST else Claimed(row, claim)
 

@@ -63,12 +63,12 @@ class S3Store:
         version = self._download(key, content)
         return None if version is None else Versioned(content.getvalue(), version)
 
-    def create(self, key: str, content: bytes) -> bool:
-        """Write it if nothing is there; whether it was written, by this very call."""
+    def create(self, key: str, content: bytes) -> str | None:
+        """Write it if nothing is there; the version that this very call wrote, None if it did not."""
         return self._put(key, content, IfNoneMatch="*")
 
-    def replace(self, key: str, content: bytes, version: str) -> bool:
-        """Write it if that version is there still; whether it was written, by this very call."""
+    def replace(self, key: str, content: bytes, version: str) -> str | None:
+        """Write it if that version is there still; the version that this very call wrote, None if it did not."""
         return self._put(key, content, IfMatch=version)
 
     def write(self, key: str, content: bytes) -> None:
@@ -105,29 +105,29 @@ class S3Store:
                 part.unlink(missing_ok=True)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{self.address}/{key}")
 
-    def _put(self, key: str, content: bytes, **condition: str) -> bool:
-        """Write it under the condition; whether it was written by one of the tries."""
+    def _put(self, key: str, content: bytes, **condition: str) -> str | None:
+        """Write it under the condition; the version that one of the tries wrote, None if none did."""
         from botocore.exceptions import ClientError
 
         name = self._prefix + checked_key(key)
 
-        def attempt() -> bool:
+        def attempt() -> str | None:
             try:
-                self._client.put_object(Bucket=self._bucket, Key=name, Body=content, **condition)
+                written = self._client.put_object(Bucket=self._bucket, Key=name, Body=content, **condition)
             except ClientError as error:
                 status, code = _status(error), error.response["Error"].get("Code")
                 if status == CONFLICT:
                     raise _TryAgain from error
                 if condition and (status == NOT_MET or code == "NoSuchKey"):
-                    return False
+                    return None
                 raise
-            return True
+            return _version_in(written)
 
         with self._saying(f"{self.address}/{key} could not be written"):
-            if self._trying(attempt):
-                return True
+            if version := self._trying(attempt):
+                return version
         found = self.read(key)
-        return found is not None and found.content == content
+        return found.version if found is not None and found.content == content else None
 
     def _download(self, key: str, target: BinaryIO) -> str | None:
         """Write what is there to `target` and return its version; None if nothing is there."""
@@ -148,8 +148,7 @@ class S3Store:
                     shutil.copyfileobj(body, target)  # It raises an error if there is less than was announced.
             except (BotoCoreError, HTTPError) as error:
                 raise _TryAgain from error
-            # Ceph's RGW takes an ETag only without its quotes, Amazon and others both ways.
-            return str(answer["ETag"]).strip('"')
+            return _version_in(answer)
 
         with self._saying(f"{self.address}/{key} could not be read"):
             return self._trying(attempt)
@@ -217,6 +216,11 @@ def _whole(answer: dict[str, Any]) -> dict[str, Any]:
     if "IsTruncated" in answer or {"ContentLength", "ETag"} <= answer.keys():
         return answer
     raise _TryAgain from ConnectionError("the answer broke off")
+
+
+def _version_in(answer: dict[str, Any]) -> str:
+    """The ETag: Ceph's RGW takes one only without its quotes, Amazon and others both ways."""
+    return str(answer["ETag"]).strip('"')
 
 
 def _status(error: Any) -> int:

@@ -37,11 +37,11 @@ class Store(Protocol):
     def read(self, key: str) -> Versioned | None:
         """What is there; None if nothing is."""
 
-    def create(self, key: str, content: bytes) -> bool:
-        """Write it if nothing is there; whether it was written, by this very call."""
+    def create(self, key: str, content: bytes) -> str | None:
+        """Write it if nothing is there; the version that this very call wrote, None if it did not."""
 
-    def replace(self, key: str, content: bytes, version: str) -> bool:
-        """Write it if that version is there still; whether it was written, by this very call."""
+    def replace(self, key: str, content: bytes, version: str) -> str | None:
+        """Write it if that version is there still; the version that this very call wrote, None if it did not."""
 
     def write(self, key: str, content: bytes) -> None:
         """Write it, whatever is there."""

@@ -211,7 +211,7 @@ class _Worker:
         if ran.csv is not None and not write_predictions(self.store, claim, predictions_key(row.id), ran.csv):
             return False
         outcome = outcome_json(row.id, ran.report, asdict(self.name), ran.csv)
-        return claim.renew() and self.store.create(outcome_key(row.id), outcome)
+        return claim.renew() and self.store.create(outcome_key(row.id), outcome) is not None
 
 
 def _not_run(todo: Poisoned) -> ModelRun:

@@ -28,19 +28,15 @@ class MemoryStore:
         with self._lock:
             return self._items.get(key)
 
-    def create(self, key: str, content: bytes) -> bool:
+    def create(self, key: str, content: bytes) -> str | None:
         with self._lock:
-            if key in self._items:
-                return False
-            self._put(key, content)
-            return True
+            return None if key in self._items else self._put(key, content)
 
-    def replace(self, key: str, content: bytes, version: str) -> bool:
+    def replace(self, key: str, content: bytes, version: str) -> str | None:
         with self._lock:
             if key not in self._items or self._items[key].version != version:
-                return False
-            self._put(key, content)
-            return True
+                return None
+            return self._put(key, content)
 
     def write(self, key: str, content: bytes) -> None:
         with self._lock:
@@ -59,9 +55,10 @@ class MemoryStore:
         path.write_bytes(found.content)
         return path
 
-    def _put(self, key: str, content: bytes) -> None:
+    def _put(self, key: str, content: bytes) -> str:
         self._writes += 1
         self._items[key] = Versioned(content, self._version(content))
+        return self._items[key].version
 
     def _version(self, content: bytes) -> str:
         return str(self._writes)
@@ -88,10 +85,10 @@ class FaultyStore:
     def read(self, key: str) -> Versioned | None:
         return self._do("read", key, lambda: self._store.read(key))
 
-    def create(self, key: str, content: bytes) -> bool:
+    def create(self, key: str, content: bytes) -> str | None:
         return self._do("create", key, lambda: self._store.create(key, content))
 
-    def replace(self, key: str, content: bytes, version: str) -> bool:
+    def replace(self, key: str, content: bytes, version: str) -> str | None:
         return self._do("replace", key, lambda: self._store.replace(key, content, version))
 
     def write(self, key: str, content: bytes) -> None:

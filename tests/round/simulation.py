@@ -51,9 +51,9 @@ LIFE_S = 20 * 60.0
 RESTART_S = 5.0
 # A holder renews its claim that often.
 RENEWAL_S = LEASE_S / 4
-# What a worker asks of the store besides its queue: it fetches the model, looks for predictions of an earlier try and
-# writes its own, writes the outcome, and renews the claim, which is two requests, before it writes either.
-REQUESTS = 8
+# What a worker asks of the store besides its queue: it fetches the model, writes predictions and outcome, and renews
+# the claim before it writes either.
+REQUESTS = 5
 # Names that one request lists: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 LISTED = 1000
 CORES = (1, 2, 4, 8, 16, 32)
@@ -126,11 +126,11 @@ class CountingStore(MemoryStore):
         self.requests += 1
         return super().read(key)
 
-    def create(self, key: str, content: bytes) -> bool:
+    def create(self, key: str, content: bytes) -> str | None:
         self.requests += 1
         return super().create(key, content)
 
-    def replace(self, key: str, content: bytes, version: str) -> bool:
+    def replace(self, key: str, content: bytes, version: str) -> str | None:
         self.requests += 1
         return super().replace(key, content, version)
 

@@ -344,7 +344,7 @@ class HeldTest(ClaimsTestCase):
         claim = self.taken(self.worker())
         self.store.write("claims/m1", b"?")
         self.assertFalse(claim.renew())
-        self.assertFalse(Claim(self.make_store(), "m1", ClaimRecord(worker="w1")).renew())
+        self.assertFalse(Claim(self.make_store(), "m1", ClaimRecord(worker="w1"), "1").renew())
 
     def test_ended_claim_is_not_renewed(self) -> None:
         claim = self.taken(self.worker())
@@ -352,9 +352,21 @@ class HeldTest(ClaimsTestCase):
         self.assertFalse(claim.renew())
         self.assertEqual("free", self.said()["state"])
 
+    def test_claim_is_read_again_only_when_a_change_of_it_failed(self) -> None:
+        claim = self.taken(self.worker())
+        calls: list[str] = []
+        self.store.meanwhile = lambda call, key: calls.append(call)
+        self.assertTrue(claim.renew() and claim.renew())
+        self.store.plan.append(AFTER)
+        with self.assertRaises(StoreError):
+            claim.renew()
+        self.assertTrue(claim.renew())
+        self.assertEqual(["replace", "replace", "replace", "read", "replace"], calls)
+        self.assertEqual(4, self.said()["renewals"])
+
     def test_error_is_counted_once_when_the_answer_was_lost(self) -> None:
         claim = self.taken(self.worker())
-        self.store.plan.extend((WORKS, AFTER))
+        self.store.plan.append(AFTER)
         with self.assertRaises(StoreError):
             claim.wait(WAIT_S)
         claim.wait(WAIT_S)
@@ -362,7 +374,7 @@ class HeldTest(ClaimsTestCase):
 
     def test_release_that_failed_can_be_tried_again(self) -> None:
         claim = self.taken(self.worker())
-        self.store.plan.extend((WORKS, BEFORE))
+        self.store.plan.append(BEFORE)
         with self.assertRaises(StoreError):
             claim.release()
         self.assertFalse(claim.renew())

@@ -148,7 +148,7 @@ class KillTest(FolderTestCase):
         def check() -> None:
             found = self.store.read("claims/m1")
             self.assertIn(found and found.content, (None, content))
-            self.assertIs(found is None, self.store.create("claims/m1", content))
+            self.assertEqual(found is None, bool(self.store.create("claims/m1", content)))
             (self.round / "claims/m1").unlink()
 
         self.kill_at_each_call(lambda: self.store.create("claims/m1", content), check)
@@ -301,12 +301,13 @@ class ErrorTest(FolderTestCase):
     def assert_full(self, problem: str, large: bytes) -> None:
         """No large content can be written; nothing of it is left, and what was there is there still."""
         version = self.version("claims/m1")
-        for call in (
+        calls: tuple[Callable[[], object], ...] = (
             lambda: self.store.create("claims/m2", large),
             lambda: self.store.replace("claims/m1", large, version),
             lambda: self.store.write("claims/m1", large),
             lambda: self.store.write("outcomes/m2", large),
-        ):
+        )
+        for call in calls:
             with self.assertRaisesRegex(StoreError, rf"{self.round}/\w+/m\d could not be written: {problem}"):
                 call()
         self.assertEqual(b"one", self.content("claims/m1"))
@@ -342,11 +343,12 @@ class ErrorTest(FolderTestCase):
 
     def test_folder_of_the_round_gone_not_made_anew(self) -> None:
         shutil.rmtree(self.round)
-        for call in (
+        calls: tuple[Callable[[], object], ...] = (
             lambda: self.store.create("claims/m1", b"two"),
             lambda: self.store.write("round.json", b"two"),
             lambda: self.store.replace("claims/m1", b"two", "version"),
-        ):
+        )
+        for call in calls:
             with self.assertRaisesRegex(StoreError, "could not be written: No such file or directory"):
                 call()
         self.assertFalse(self.round.exists())
@@ -392,7 +394,7 @@ class NfsTest(FolderTestCase):
     def test_link_whose_answer_was_lost_written(self) -> None:
         for number, code in enumerate((errno.EEXIST, errno.EIO)):
             with self.linking(OSError(code, os.strerror(code))):
-                self.assertIs(True, self.store.create(f"claims/m{number}", b"one"))
+                self.assertTrue(self.store.create(f"claims/m{number}", b"one"))
             self.assertEqual(b"one", self.content(f"claims/m{number}"))
         self.assertEqual([], self.hidden("claims"))
 

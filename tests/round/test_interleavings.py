@@ -54,22 +54,22 @@ class Ledger:
         self.replaced: set[str] = set()
         self.read, self.names, self.fetch, self.write = store.read, store.names, store.fetch, store.write
 
-    def create(self, key: str, content: bytes) -> bool:
+    def create(self, key: str, content: bytes) -> str | None:
         return self._noted(key, content, self.store.create(key, content), None)
 
-    def replace(self, key: str, content: bytes, version: str) -> bool:
+    def replace(self, key: str, content: bytes, version: str) -> str | None:
         before = self.store.read(key)
         return self._noted(key, content, self.store.replace(key, content, version), before.content if before else None)
 
-    def _noted(self, key: str, content: bytes, is_written: bool, before: bytes | None) -> bool:
-        if is_written and key.startswith("outcomes/"):
+    def _noted(self, key: str, content: bytes, written: str | None, before: bytes | None) -> str | None:
+        if written and key.startswith("outcomes/"):
             self.outcomes[key] += 1
-        elif is_written:
+        elif written:
             old, new = ClaimRecord.of(before) if before else None, ClaimRecord.of(content)
             assert new is not None, content
             self._judge(key, old or ClaimRecord(state="free"), new)
             self.changed[key] = self.now
-        return is_written
+        return written
 
     def _judge(self, key: str, old: ClaimRecord, new: ClaimRecord) -> None:
         age = self.now - self.changed[key]

@@ -137,12 +137,19 @@ class NextTest(QueueTestCase):
 
     def test_model_that_ended_between_the_listing_and_its_claim_is_not_run(self) -> None:
         def end_it(call: str, key: str) -> None:
-            if (call, key) == ("create", "claims/a"):
+            if (call, key) == ("replace", "claims/a"):
                 self.end("a")
 
+        self.given(self.queue(row("a")), Claimed).claim.release()
         queue = self.queue(row("a"), row("b"))
         self.store.meanwhile = end_it
         self.assertEqual("b", self.given(queue, Claimed).row.id)
+
+    def test_outcome_of_a_model_that_nobody_has_claimed_is_not_looked_for(self) -> None:
+        reads: list[str] = []
+        self.store.meanwhile = lambda call, key: reads.append(key) if call == "read" else None
+        self.given(self.queue(row("a")), Claimed)
+        self.assertEqual(["claims/a"], reads)
 
     def test_outcomes_are_listed_once_for_a_pass(self) -> None:
         calls = []

@@ -105,12 +105,12 @@ class RetryTest(S3StoreTestCase):
 
     def test_two_writes_at_once_tried_again(self) -> None:
         with self.store_behind(CONFLICT, CONFLICT) as (store, _):
-            self.assertIs(True, store.create("claims/m1", b"one"))
+            self.assertTrue(store.create("claims/m1", b"one"))
         version = self.version("claims/m1")
         with self.store_behind(CONFLICT) as (store, _):
-            self.assertIs(True, store.replace("claims/m1", b"two", version))
+            self.assertTrue(store.replace("claims/m1", b"two", version))
         with self.store_behind(CONFLICT) as (store, _):
-            self.assertIs(False, store.replace("claims/m1", b"three", version))
+            self.assertFalse(store.replace("claims/m1", b"three", version))
         self.assertEqual(b"two", self.bucket.get(f"{self.prefix}/claims/m1"))
 
     def test_two_writes_at_once_for_ever_error_after_so_many_tries(self) -> None:
@@ -124,14 +124,14 @@ class LostAnswerTest(S3StoreTestCase):
     def test_create_answer_lost_written_by_this_call(self) -> None:
         for number, trouble in enumerate(LOST):
             with self.subTest(trouble), self.store_behind(trouble) as (store, proxy):
-                self.assertIs(True, store.create(f"claims/m{number}", b"mine"))
+                self.assertTrue(store.create(f"claims/m{number}", b"mine"))
                 self.assertEqual(3, len(proxy.exchanges))
 
     def test_replace_answer_lost_written_by_this_call(self) -> None:
         self.there.create("claims/m1", b"start")
         for number, trouble in enumerate(LOST):
             with self.subTest(trouble), self.store_behind(trouble) as (store, _):
-                self.assertIs(True, store.replace("claims/m1", b"%d" % number, self.version("claims/m1")))
+                self.assertTrue(store.replace("claims/m1", b"%d" % number, self.version("claims/m1")))
                 self.assertEqual(b"%d" % number, self.bucket.get(f"{self.prefix}/claims/m1"))
 
     def test_answer_lost_that_another_was_there_not_written(self) -> None:
@@ -139,9 +139,9 @@ class LostAnswerTest(S3StoreTestCase):
         version = self.version("claims/m1")
         self.there.write("claims/m1", b"theirs")
         with self.store_behind(CutAnswer(0)) as (store, _):
-            self.assertIs(False, store.create("claims/m1", b"mine"))
+            self.assertFalse(store.create("claims/m1", b"mine"))
         with self.store_behind(CutAnswer(0)) as (store, _):
-            self.assertIs(False, store.replace("claims/m1", b"mine", version))
+            self.assertFalse(store.replace("claims/m1", b"mine", version))
         self.assertEqual(b"theirs", self.bucket.get(f"{self.prefix}/claims/m1"))
 
     def test_list_that_breaks_off_read_again(self) -> None:
@@ -249,11 +249,11 @@ class RgwFaultsTest(S3StoreTestCase):
 
     def test_answers_lost_written_by_this_call(self) -> None:
         with self.store_behind(CutAnswer(0)) as (store, _):
-            self.assertIs(True, store.create("claims/m1", b"one"))
+            self.assertTrue(store.create("claims/m1", b"one"))
         with self.store_behind(CutAnswer(0)) as (store, _):
-            self.assertIs(True, store.replace("claims/m1", b"two", self.version("claims/m1")))
+            self.assertTrue(store.replace("claims/m1", b"two", self.version("claims/m1")))
         with self.store_behind(CutAnswer(0), Pass()) as (store, _):
-            self.assertIs(False, store.create("claims/m1", b"three"))
+            self.assertFalse(store.create("claims/m1", b"three"))
         self.assertEqual(b"two", self.bucket.get(f"{self.prefix}/claims/m1"))
 
 
