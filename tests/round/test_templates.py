@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest import mock
@@ -71,7 +71,6 @@ def surroundings(live_features: pd.DataFrame, benchmarks: pd.DataFrame) -> dict[
         "status": {name: status[name] for name in ("SigBlk", "SigIgn", "NoNewPrivs", "Seccomp", "CapEff")},
         "oom": Path("/proc/self/oom_score_adj").read_text(),
         "dumpable": ctypes.CDLL(None).prctl(PR_GET_DUMPABLE),
-        "files": sorted(os.listdir("/proc/self/fd"))[:3],
         "session": os.getsid(0) == os.getpid() == os.getpgid(0),
         "collector": (gc.isenabled(), gc.get_threshold()),
         "recursion": sys.getrecursionlimit(),
@@ -139,21 +138,14 @@ def seen_of_others(live_features: pd.DataFrame, benchmarks: pd.DataFrame) -> lis
     ]
 
 
-def attacks_the_templates(live_features: pd.DataFrame, benchmarks: pd.DataFrame) -> list[str]:
-    """What it could do to the parent of its reaper, and to every process that runs the same program."""
-    import resource
+def attacks(targets: Sequence[int]) -> Callable[..., list[str]]:
+    """What a model could do to these processes, and to the parent of its reaper."""
 
-    def parent_of(pid: int) -> int:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    def attack(live_features: pd.DataFrame, benchmarks: pd.DataFrame) -> list[str]:
+        import resource
 
-    targets = {parent_of(os.getppid())}
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if b"numerai_predict/child/__main__.py\0template" in (process / "cmdline").read_bytes():
-                targets.add(int(process.name))
-    targets.remove(os.getpid())
-    succeeded = []
-    for pid in targets:
+        parent = int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])
+        succeeded = [] if parent in targets else ["it was not forked from one of them"]
         attempts: dict[str, Callable[[int], object]] = {
             "kill": lambda pid: os.kill(pid, 0),
             "killpg": lambda pid: os.killpg(pid, 0),
@@ -164,11 +156,14 @@ def attacks_the_templates(live_features: pd.DataFrame, benchmarks: pd.DataFrame)
             "environment": lambda pid: Path(f"/proc/{pid}/environ").read_bytes(),
             "oom": lambda pid: Path(f"/proc/{pid}/oom_score_adj").write_text("1000"),
         }
-        for name, attempt in attempts.items():
-            with contextlib.suppress(OSError):
-                attempt(pid)
-                succeeded.append(f"{name} of {pid}")
-    return [*succeeded, *([] if len(targets) > 1 else ["it found nobody to attack"])]
+        for pid in targets:
+            for name, attempt in attempts.items():
+                with contextlib.suppress(OSError):
+                    attempt(pid)
+                    succeeded.append(f"{name} of {pid}")
+        return succeeded
+
+    return attack
 
 
 def makes_system_v_memory(live_features: pd.DataFrame, benchmarks: pd.DataFrame) -> int:
@@ -327,11 +322,11 @@ class ForkTest(TemplatesTestCase):
 
     def test_model_cannot_harm_any_template(self) -> None:
         torch = self.folder / "torch.pkl"
-        torch.write_bytes(by_value(finds(attacks_the_templates)) + b"torch")
+        torch.write_bytes(b"torch")
         for path in (MODEL, torch):
             helpers = self.templates.launcher_for(path).helpers
         self.assertEqual(2, len(helpers))
-        self.assertEqual([], self.found(attacks_the_templates))
+        self.assertEqual([], self.found(attacks(helpers)))
 
     def test_fork_leaves_no_process_and_no_file(self) -> None:
         def leaves_traces(live_features: pd.DataFrame) -> pd.DataFrame:

@@ -380,7 +380,7 @@ class EndTest(WorkerTestCase):
         more += "    os.kill(os.getpid(), signal.SIGTERM)\n    return done\n"
         self.add("a", ranks)
         ended = self.work(more=more + "FolderStore.create = stopped")
-        self.assertEqual((0, {}, "free"), (ended.status, self.codes(), self.claim("a")["state"]), ended.log)
+        self.assertEqual((3, {}, "free"), (ended.status, self.codes(), self.claim("a")["state"]), ended.log)
 
     def test_model_that_takes_down_two_workers_is_failed_without_a_third(self) -> None:
         more = "import os; from numerai_predict.round.model_run import ModelRunner\nrun = ModelRunner.run_row\n"
