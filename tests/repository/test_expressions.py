@@ -4,6 +4,7 @@ import argparse
 import ast
 import contextlib
 import io
+import json
 import os
 import tempfile
 import time
@@ -19,14 +20,24 @@ from typing import NamedTuple
 import requests
 
 from numerai_predict.child import LIVE_FEATURES, Answer, MissingColumns, Shape
-from numerai_predict.cli import arguments, presign
+from numerai_predict.cli import arguments, presign, worker
 from numerai_predict.diagnosis.crash import crash_site, without_our_frames
 from numerai_predict.diagnosis.exceptions import fault_of_exception
 from numerai_predict.diagnosis.exhausted import exhausted
 from numerai_predict.excerpt import MOST, excerpt
-from numerai_predict.inspection import before_loading, compatibility, fingerprints, installed, look, packages
+from numerai_predict.faults import Fault
+from numerai_predict.inspection import (
+    before_loading,
+    compatibility,
+    fingerprints,
+    installed,
+    look,
+    mentioned,
+    packages,
+)
 from numerai_predict.inspection.stub_unpickler import trace
 from numerai_predict.redaction import hide_queries
+from numerai_predict.round import StoreError, array_job, manifest, open_store, prepare
 from numerai_predict.runner.csv_form import read_csv
 from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.runner.live_ids import LiveIds
@@ -38,6 +49,7 @@ from tests import findings
 from tests.diagnosis.cases import FACTS, exception
 from tests.diagnosis.test_outcome import GOOD
 from tests.harness import ROOT
+from tests.round.memory_store import MemoryStore
 
 PACKAGE = ROOT / "numerai_predict"
 MEGABYTE = 1 << 20
@@ -192,6 +204,54 @@ def numbered(text: str) -> None:
             read_csv(csv, ["prediction"], IdCounts(LiveIds(Shape(1, 1), b"i\n")))
 
 
+def mentions(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.pkl"
+        path.write_text(text)
+        mentioned(path, ["torch"])
+
+
+def of_an_engine(text: str) -> None:
+    for name in ("AWS_BATCH_JOB_ID", "JOB_COMPLETION_INDEX"):
+        with contextlib.suppress(Fault):
+            array_job.array_index({name: text})
+
+
+def in_manifest(text: str) -> list[Callable[[], object]]:
+    """As the name of a key and as each value of a row, and as a time of the schedule."""
+    row: dict[str, object] = {"id": "a", "model": "a.pkl"}
+    form = {"post_url": "https://host/", "post_data": text}
+    rows: list[dict[str, object]] = [
+        {**row, text: 1},
+        {**row, **form},
+        *({**row, name: text} for name in ("id", "model", "python", "sha256")),
+    ]
+    return [partial(scheduled, text), *(partial(listed, each) for each in rows)]
+
+
+def listed(row: dict[str, object]) -> None:
+    store = MemoryStore()
+    store.write("manifest.jsonl", json.dumps(row).encode())
+    with contextlib.suppress(Fault):
+        manifest.read_manifest(store)
+
+
+def scheduled(text: str) -> None:
+    store = MemoryStore()
+    store.write("round.json", json.dumps({"deadline": text}).encode())
+    with contextlib.suppress(Fault):
+        manifest.read_schedule(store)
+
+
+def opened(text: str) -> None:
+    with contextlib.suppress(Fault, StoreError):
+        open_store(f"s3://{text}")
+
+
+def made_a_row(text: str) -> list[Callable[[], object]]:
+    return [partial(prepare.MODEL_NAME.fullmatch, f"{text}.pkl"), partial(prepare.NOT_IN_IDS.sub, "_", text)]
+
+
 def refused(parse: Callable[[str], object]) -> Callable[[str], object]:
     def take(text: str) -> None:
         with contextlib.suppress(argparse.ArgumentTypeError):
@@ -206,6 +266,7 @@ TABLE: dict[str, dict[str, Use]] = {
         "size": Use(1, refused(arguments.size)),
         "form_fields": Use(1, refused(arguments.form_fields)),
     },
+    "cli/worker.py": {"_number": Use(1, refused(worker._number))},
     "cli/presign.py": {"expires": Use(1, refused(presign.expires))},
     "diagnosis/crash.py": {
         "_FRAME": Use(1, crashed, ('", line 1', '", line 1 in ', '  File "a', " ", "1", *ANY)),
@@ -350,6 +411,7 @@ TABLE: dict[str, dict[str, Use]] = {
         ),
         "_SHARES_ITS_NAME": Use(1, installed._SHARES_ITS_NAME.search, ("extend_pat", "declare_namespac")),
     },
+    "inspection/mentions.py": {"mentioned": Use(1, mentions, ("torc", "torch", "_torch", *ANY))},
     "inspection/packages.py": {"canonical": Use(1, packages.canonical, ("-", "_", "-a", *ANY))},
     "inspection/preflight.py": {
         "_CUT_OFF": Use(1, unread, ("Ran out of ", "truncate", "Compressed file ")),
@@ -361,6 +423,19 @@ TABLE: dict[str, dict[str, Use]] = {
         "TORCH_ARCHIVE": Use(1, carried, ("PK\x03\x04", "PK\x03\x04\0\0\0\0\0\0", "a", "/data.pk")),
     },
     "redaction.py": {"hide_queries": Use(1, hide_queries, ("?", "?a", "?a ", "?%", "a?a'", *ANY))},
+    "round/array_job.py": {
+        "array_index": Use(1, of_an_engine, (":1", ":", *ANY)),
+        "_number": Use(1, of_an_engine),
+    },
+    "round/manifest.py": {
+        **{name: Use(1, in_manifest) for name in ("_checked", "_id", "_form", "_python", "_sha256")},
+        "TIME": Use(1, in_manifest, ("2026-11-27T13:00:00Z", "2026-11-27T13:00:00.1", "2026-11-27T", *ANY)),
+    },
+    "round/open_store.py": {"BUCKET": Use(1, opened)},
+    "round/prepare.py": {
+        "MODEL_NAME": Use(1, made_a_row, (".pkl", ".pkl.gz", ".gz", *ANY)),
+        "NOT_IN_IDS": Use(1, made_a_row),
+    },
     "runner/csv_form.py": {
         "NUMBERS": Use(1, numbered, ("1", "e", "1e", "0.1", "+", ",", "1,", "1\n")),
         "FRACTION": Use(1, numbered, ("1", "/", "1/", "1/1", "0/1,")),
