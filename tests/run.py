@@ -74,6 +74,7 @@ ONCE = (
     "tests.repository",
     "tests.round.test_broken_models",
     "tests.round.test_folder_store",
+    "tests.round.test_interleavings",
     "tests.round.test_kills",
     "tests.round.test_local_round",
     "tests.round.test_prepare",

@@ -1,9 +1,13 @@
 """Workers that take, renew, end, die, come back and are cut off in any order: what must hold whatever happens."""
 
+import itertools
 import logging
+import os
+import tempfile
 import unittest
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,14 +16,19 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from numerai_predict.faults import Code
 from numerai_predict.round.claims import LEASE_S, ClaimRecord, Claims, WorkerName
 from numerai_predict.round.deadline import Deadline
+from numerai_predict.round.folder_store import FolderStore
 from numerai_predict.round.manifest import Row
 from numerai_predict.round.queue import Claimed, Nothing, Poisoned, Queue, outcome_key
 from numerai_predict.round.retries import BACKOFF_S, backoff_s
 from numerai_predict.round.store import Store, StoreError
 from tests.examples import examples
 from tests.round.memory_store import AFTER, BEFORE, WORKS, FaultyStore, MemoryStore
+from tests.round.s3_stores import store_in
+from tests.s3 import serving_stand_in
 
 WORKERS = 3
+# Each write waits for the disk otherwise.
+QUICK_FOLDER = "/dev/shm" if os.path.isdir("/dev/shm") else None
 # Whoever runs this one goes down.
 KILLER = "killer"
 ROWS = [
@@ -319,19 +328,29 @@ class Interleaving(RuleBasedStateMachine):
 
 
 class InterleavingTest(unittest.TestCase):
-    """On a store in memory; a subclass makes another one."""
+    """On a store in memory, which is quick, and some of it on the two that rounds lie in."""
 
-    def make_store(self) -> Store:
-        return MemoryStore()
-
-    def test_every_model_ends_once_whatever_its_workers_and_the_store_do(self) -> None:
+    def check(self, make_store: Callable[[], Store], count: int, *happens: str) -> None:
+        """Interleave in so many ways, each in a store of its own, and see that all of this happens."""
         seen: Counter[str] = Counter()
         logging.getLogger("numerai_predict.round").addHandler(logging.NullHandler())
         run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            lambda: Interleaving(self.make_store(), seen), settings=settings(examples(150), stateful_step_count=40)
+            lambda: Interleaving(make_store(), seen), settings=settings(examples(count), stateful_step_count=40)
         )
-        for what in ("taken over", "run again", "poisoned", "lost its claim", "came second", "in between"):
+        for what in ("taken over", "run again", "poisoned", *happens):
             self.assertGreater(seen[what], 0, what)
+
+    def test_every_model_ends_once_whatever_its_workers_and_the_store_do(self) -> None:
+        self.check(MemoryStore, 300, "lost its claim", "came second", "in between")
+
+    def test_every_model_of_a_folder_ends_once(self) -> None:
+        with tempfile.TemporaryDirectory(dir=QUICK_FOLDER) as folder:
+            self.check(lambda: FolderStore(Path(tempfile.mkdtemp(dir=folder))), 20)
+
+    def test_every_model_in_s3_ends_once(self) -> None:
+        with serving_stand_in() as bucket:
+            numbers = itertools.count()
+            self.check(lambda: store_in(bucket, f"rounds/{next(numbers)}"), 5)
 
 
 if __name__ == "__main__":
