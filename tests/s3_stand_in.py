@@ -349,6 +349,8 @@ def serving(access_key: str, secret_key: str) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body are two writes: the second would wait for the client's delayed acknowledgement of the first.
+        disable_nagle_algorithm = True
 
         def handle(self) -> None:
             with suppress(ConnectionError):  # Clients leave in the midst of an answer.

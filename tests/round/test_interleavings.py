@@ -341,7 +341,7 @@ class InterleavingTest(unittest.TestCase):
             self.assertGreater(seen[what], 0, what)
 
     def test_every_model_ends_once_whatever_its_workers_and_the_store_do(self) -> None:
-        self.check(MemoryStore, 300, "lost its claim", "came second", "in between")
+        self.check(MemoryStore, 400, "lost its claim", "came second", "in between")
 
     def test_every_model_of_a_folder_ends_once(self) -> None:
         with tempfile.TemporaryDirectory(dir=QUICK_FOLDER) as folder:
