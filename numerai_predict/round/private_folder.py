@@ -20,6 +20,7 @@ def private_folder() -> Iterator[Path]:
     """
     _remove_abandoned(Path(tempfile.gettempdir()))
     folder, lock = _locked_folder()
+    folder.chmod(0o711)  # Users of models have their folders in it.
     try:
         yield folder
     finally:

@@ -86,7 +86,9 @@ def work(
             data = RoundData.fetch(store, folder)
             templates = until_end.enter_context(Templates((data.live, data.benchmarks), CPUS, folder))
             run = partial(run_warm, templates=templates, left_s=lambda: deadline.left_s)
-            runner = ModelRunner(store, data, folder, run, RunContext(exposed=exposed), note_secrets)
+            # In the worker's folder, which goes too if it is killed before a model's own reaper could remove it.
+            context = RunContext(exposed=exposed, workspaces=folder)
+            runner = ModelRunner(store, data, folder, run, context, note_secrets)
             name = WorkerName.of_this_process(share.index, share.job)
             claims = WorkersClaims(store, name, lease_s)
             queue = Queue(store, rows, share.index or 0, share.workers, claims, deadline)

@@ -67,7 +67,8 @@ def warn_of_doubts(report: RunReport) -> None:
 class RunContext:
     """How a run is embedded: how the model's process comes to be, where the model's output goes (None: nowhere), who is
     called once the pickle was looked into, why others can see the runtime's secrets, if so (sandbox.hide), which files
-    the caller writes when the run is over, and whether the report is to have the SHA-256 of the model.
+    the caller writes when the run is over, whether the report is to have the SHA-256 of the model, and in which folder
+    the model's process gets its own (None: where temporary files go); users of models must be able to enter it.
     """
 
     launcher: Launcher = EXEC_LAUNCHER
@@ -77,6 +78,7 @@ class RunContext:
     exposed: str = ""
     written_later: tuple[Path, ...] = ()
     with_digest: bool = True
+    workspaces: Path | None = None
 
 
 DEFAULT_CONTEXT = RunContext()
@@ -113,7 +115,7 @@ def rights_before(request: RunRequest, context: RunContext) -> FolderRights:
     """The rights, before the model runs, of what is read and written later."""
     inputs = [path for path in (request.model, request.dataset, request.benchmarks) if not is_url(str(path))]
     with contextlib.suppress(FileNotFoundError):  # The model's process has no place either, and says so.
-        inputs.append(tempfile.gettempdir())
+        inputs.append(context.workspaces or tempfile.gettempdir())
     return FolderRights([*inputs, request.output_dir, *context.written_later])
 
 
@@ -161,7 +163,7 @@ def inspect_model(
 
 def supervise(task: Task, limits: Limits, context: RunContext, report: RunReport) -> Outcome:
     """Run the model's process to its end; the report gets what it used, however that came. Raises Fault."""
-    supervisor = Supervisor(context.launcher, limits, task, context.stdout, context.stderr)
+    supervisor = Supervisor(context.launcher, limits, task, context.stdout, context.stderr, context.workspaces)
     _log.info("Starting the model's process")
     try:
         return supervisor.run()
@@ -201,7 +203,8 @@ def fault_of_benchmarks(data: LiveData, request: RunRequest, context: RunContext
     """Why the benchmark models cannot be read in a process that is given no model; None if they can."""
     _log.info("Reading the benchmark models without the model")
     task = Task("read", READ_PHASES, {BENCHMARK_MODELS: partial(data.fetch, BENCHMARK_MODELS)})
-    outcome = Supervisor(context.launcher, request.limits, task, context.stdout, context.stderr).run()
+    streams = context.stdout, context.stderr
+    outcome = Supervisor(context.launcher, request.limits, task, *streams, context.workspaces).run()
     outcome, answer = answer_in(outcome, None, with_predictions=False)
     return fault_of_reading(outcome, answer)
 

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO
 
 from numerai_predict.files import open_file
@@ -55,10 +56,11 @@ _log = logging.getLogger(__name__)
 class Supervisor:
     """Runs one program to its end; nothing of it is left then, neither a process nor a file.
 
-    The program starts at once, with a clean environment, in a folder of its own, as a user of its own if we are root,
-    and with a message channel as its standard input. There it can ask for the `terms` on which it has to confine
-    itself (confine.py), the name of its `task` among them. What else it may ask for and say is in the task. What it
-    prints goes to `stdout` and `stderr`, as text (visible.py), if they are given; nobody waits for who reads there.
+    The program starts at once, with a clean environment, in a folder of its own in `workspaces` (None: where temporary
+    files go), as a user of its own if we are root, and with a message channel as its standard input. There it can ask
+    for the `terms` on which it has to confine itself (confine.py), the name of its `task` among them. What else it may
+    ask for and say is in the task. What it prints goes to `stdout` and `stderr`, as text (visible.py), if they are
+    given; nobody waits for who reads there.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Supervisor:
         task: Task,
         stdout: BinaryIO | None = None,
         stderr: BinaryIO | None = None,
+        workspaces: Path | None = None,
     ) -> None:
         self.outcome: Outcome | None = None
         self._launcher = launcher
@@ -75,6 +78,7 @@ class Supervisor:
         self._limits, self._container_bytes = _within_container(limits, self._group)
         self._task = task
         self._streams = (stdout, stderr)
+        self._workspaces = workspaces
         self._relay = OutputRelay(limits.log_bytes)
         self._conversation = Conversation(task, limits.answer_bytes)
         self._reports = ReaperReports()
@@ -121,7 +125,7 @@ class Supervisor:
         if self._group is not None:
             self._resources.callback(self._group.close)
         self._oom_kills_before = self._group.oom_kills() if self._group else 0
-        self._workspace = Workspace()
+        self._workspace = Workspace(self._workspaces)
         self._resources.callback(self._remove_files)
         self._resources.callback(self._task.when_gone)
         self._provider = FileProvider()

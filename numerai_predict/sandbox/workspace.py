@@ -27,14 +27,15 @@ class NoWorkspaceError(Exception):
 
 
 class Workspace:
-    """A private folder and, where we are root, an unprivileged user who owns it; `why_no_user` says why there is none.
+    """A private folder in `parent` (None: where temporary files go) and, where we are root, an unprivileged user who
+    owns it; `why_no_user` says why there is none.
 
     Raises NoWorkspaceError if a folder cannot be made.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Path | None = None) -> None:
         try:
-            self.folder = Path(tempfile.mkdtemp(prefix="model-"))
+            self.folder = Path(tempfile.mkdtemp(prefix="model-", dir=parent))
         except OSError as error:
             raise NoWorkspaceError(error.strerror or str(error)) from error
         self.user: int | None = None

@@ -42,7 +42,7 @@ class PrivateFolderTest(unittest.TestCase):
 
     def test_folder_is_private_and_goes_with_its_files(self) -> None:
         with private_folder() as folder:
-            self.assertEqual(0o700, folder.stat().st_mode & 0o777)
+            self.assertEqual(0o711, folder.stat().st_mode & 0o777)
             (folder / "file").write_text("x")
         self.assertEqual([], os.listdir(self.temporary))
 

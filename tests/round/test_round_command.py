@@ -109,7 +109,7 @@ class RoundTestCase(PredictTestCase):
 
     def models_of_round(self) -> list[str]:
         """The temporary folders of models that run."""
-        return [str(path) for path in (self.folder / "temporary").glob("model-*")]
+        return [str(path) for path in (self.folder / "temporary").glob("*/model-*")]
 
 
 class RoundCommandTest(RoundTestCase):

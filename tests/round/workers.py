@@ -130,7 +130,9 @@ class WorkerTestCase(unittest.TestCase):
 
     def wait_for_model(self, name: str) -> None:
         """Wait until a worker has claimed the model, and its model's process says that it has begun."""
-        self.wait_for(lambda: self.claim(name).get("state") == "running" and any(self.temporary.glob("model-*/begun")))
+        self.wait_for(
+            lambda: self.claim(name).get("state") == "running" and any(self.temporary.glob("*/model-*/begun"))
+        )
 
     def claim(self, name: str) -> dict[str, Any]:
         """The model's claim; empty if there is none."""
