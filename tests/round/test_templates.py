@@ -328,6 +328,13 @@ class ForkTest(TemplatesTestCase):
         self.assertEqual(2, len(helpers))
         self.assertEqual([], self.found(attacks(helpers)))
 
+    def test_folder_of_a_model_is_made_where_its_caller_wants_it(self) -> None:
+        printed = io.BytesIO()
+        context = RunContext(stdout=printed, workspaces=self.folder)
+        self.forked(finds(lambda live_features, benchmarks: str(Path.cwd().parent)), context)
+        self.assertEqual(os.path.realpath(self.folder), json.loads(printed.getvalue()))
+        self.assertEqual([], list(self.folder.glob("model-*")))
+
     def test_fork_leaves_no_process_and_no_file(self) -> None:
         def leaves_traces(live_features: pd.DataFrame) -> pd.DataFrame:
             import subprocess
