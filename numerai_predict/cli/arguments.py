@@ -9,14 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from numerai_predict.faults import Code, Fault
 from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, OUTPUT_DIR, TIME_LIMIT_S
 from numerai_predict.redaction import SHORTEST_SECRET
 from numerai_predict.report import RunReport
 from numerai_predict.runner import RunRequest
-from numerai_predict.transfer import is_url
+from numerai_predict.transfer import fields_in, has_host, is_url
 from numerai_predict.visible import visible
 
 PROGRAM = "predict.py"
@@ -156,18 +156,15 @@ def seconds(text: str) -> float:
 def form_fields(text: str) -> dict[str, str]:
     """The fields of an urlencoded form, blank ones included."""
     try:
-        if re.search(r"[\s{}\"<>]", text):
-            raise ValueError("characters that a form encodes")
-        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True))
+        return fields_in(text)
     except ValueError:
         raise argparse.ArgumentTypeError("it is not urlencoded (key=value&key=value)") from None
 
 
 def url(text: str) -> str:
     """An http(s) URL. The message of a wrong one does not show it: it may hold a signature."""
-    with contextlib.suppress(ValueError):
-        if is_url(text) and urlsplit(text).hostname:
-            return text
+    if has_host(text):
+        return text
     raise argparse.ArgumentTypeError("it is not an http(s) URL")
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from numerai_predict.faults import Code, Fault
 from numerai_predict.platform_limits import MEMORY_LIMIT, TIME_LIMIT_S
 from numerai_predict.round.store import Store
-from numerai_predict.transfer import is_url
+from numerai_predict.transfer import fields_in, has_host
 
 MANIFEST = "manifest.jsonl"
 ROUND = "round.json"
@@ -150,11 +149,8 @@ def _model(name: str, value: Any) -> str:
 
 
 def _url(name: str, value: Any) -> str:
-    try:
-        fits = isinstance(value, str) and value.isprintable() and is_url(value) and urlsplit(value).hostname
-    except ValueError:
-        fits = None
-    _require(bool(fits), f"{name} is not an http(s) URL")
+    fits = isinstance(value, str) and value.isprintable() and has_host(value)
+    _require(fits, f"{name} is not an http(s) URL")
     return str(value)
 
 
@@ -163,8 +159,7 @@ def _form(name: str, value: Any) -> dict[str, str]:
     wrong = f"{name} is neither an object of texts nor urlencoded (key=value&key=value)"
     if isinstance(value, str):
         try:
-            _require(not re.search(r"[\s{}\"<>]", value), "a form encodes these")
-            value = dict(parse_qsl(value, keep_blank_values=True, strict_parsing=True))
+            value = fields_in(value)
         except ValueError:
             raise ValueError(wrong) from None
     _require(isinstance(value, dict) and all(isinstance(text, str) for text in value.values()), wrong)

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 import shutil
 import tempfile
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from numerai_predict.faults import Code, Fault
-from numerai_predict.files import open_file
+from numerai_predict.inspection import sha256
 from numerai_predict.redaction import without, without_query
 from numerai_predict.report import RunReport, SavedPart
 from numerai_predict.round.manifest import Row
@@ -22,7 +21,6 @@ from numerai_predict.transfer import ModelDownload, is_url
 
 LIVE = "data/live.parquet"
 BENCHMARKS = "data/live_benchmark_models.parquet"
-CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,9 @@ class ModelRunner:
             secrets = request.secrets
             self.note_secrets(secrets)
             model = self._fetch(row, folder)
-            report = self.run(dataclasses.replace(request, model=model), self.context)
+            context = dataclasses.replace(self.context, with_digest=row.sha256 is None)
+            report = self.run(dataclasses.replace(request, model=model), context)
+            report.model.sha256 = row.sha256 or report.model.sha256
         except Fault as fault:
             fault.message = without(secrets, fault.message)
             report.note_fault(fault)
@@ -164,14 +164,11 @@ def _renamed(message: str, names: dict[str, str]) -> str:
 
 def _check_sha256(model: Path, row: Row) -> None:
     """Raises Fault if the file is not the one that the row means."""
-    digest = hashlib.sha256()
     try:
-        with open_file(model) as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
+        digest = sha256(model)
     except OSError as error:
         raise Fault(Code.MODEL_NOT_FOUND, f"{model} cannot be read: {error.strerror or error}.") from error
-    if digest.hexdigest() != str(row.sha256).lower():
+    if digest != row.sha256:
         message = f"{without_query(row.model)} is another file than the manifest means: its SHA-256 is "
-        message += f"{digest.hexdigest()}, and not {row.sha256}."
+        message += f"{digest}, and not {row.sha256}."
         raise Fault(Code.MODEL_NOT_DOWNLOADED, message, "Copy the model again, or make the manifest anew.")

@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from numerai_predict.transfer.retry import RequestFailed, TransientFailure
     from numerai_predict.transfer.routes import has_route
     from numerai_predict.transfer.upload import upload_predictions
-    from numerai_predict.transfer.urls import file_name_of, is_url
+    from numerai_predict.transfer.urls import fields_in, file_name_of, has_host, is_url
 
 __all__ = [
     "DatasetDownloads",
     "ModelDownload",
     "RequestFailed",
     "TransientFailure",
+    "fields_in",
     "file_name_of",
+    "has_host",
     "has_route",
     "is_stale",
     "is_url",
@@ -35,6 +37,6 @@ __getattr__ = on_demand(
         "retry": "RequestFailed TransientFailure",
         "routes": "has_route",
         "upload": "upload_predictions",
-        "urls": "file_name_of is_url",
+        "urls": "fields_in file_name_of has_host is_url",
     },
 )

@@ -1,7 +1,9 @@
-"""What a URL is, and which file it names."""
+"""What a URL is, and which file it names; and what a form is that goes to one."""
 
+import contextlib
+import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 
 def file_name_of(url: str) -> str:
@@ -13,3 +15,17 @@ def file_name_of(url: str) -> str:
 def is_url(text: str) -> bool:
     """Whether the text is an http(s) URL."""
     return text.lower().startswith(("http://", "https://"))
+
+
+def has_host(url: str) -> bool:
+    """Whether the text is an http(s) URL that names a host."""
+    with contextlib.suppress(ValueError):
+        return is_url(url) and bool(urlsplit(url).hostname)
+    return False
+
+
+def fields_in(form: str) -> dict[str, str]:
+    """The fields of an urlencoded form (key=value&key=value), blank ones included. Raises ValueError for any other."""
+    if re.search(r"[\s{}\"<>]", form):
+        raise ValueError("characters that a form encodes")
+    return dict(parse_qsl(form, keep_blank_values=True, strict_parsing=True))

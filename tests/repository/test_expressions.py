@@ -264,7 +264,6 @@ def refused(parse: Callable[[str], object]) -> Callable[[str], object]:
 TABLE: dict[str, dict[str, Use]] = {
     "cli/arguments.py": {
         "size": Use(1, refused(arguments.size)),
-        "form_fields": Use(1, refused(arguments.form_fields)),
     },
     "cli/worker.py": {"_number": Use(1, refused(worker._number))},
     "cli/presign.py": {"expires": Use(1, refused(presign.expires))},
@@ -428,7 +427,7 @@ TABLE: dict[str, dict[str, Use]] = {
         "_number": Use(1, of_an_engine),
     },
     "round/manifest.py": {
-        **{name: Use(1, in_manifest) for name in ("_checked", "_id", "_form", "_python", "_sha256")},
+        **{name: Use(1, in_manifest) for name in ("_checked", "_id", "_python", "_sha256")},
         "TIME": Use(1, in_manifest, ("2026-11-27T13:00:00Z", "2026-11-27T13:00:00.1", "2026-11-27T", *ANY)),
     },
     "round/open_store.py": {"BUCKET": Use(1, opened)},
@@ -456,6 +455,7 @@ TABLE: dict[str, dict[str, Use]] = {
             ),
         )
     },
+    "transfer/urls.py": {"fields_in": Use(1, refused(arguments.form_fields))},
     "transfer/s3.py": {
         "MD5_IN_BASE64": Use(1, lambda text: s3.md5_in({"Content-MD5": text})),
         "ETAG_OF_MD5": Use(1, lambda text: s3.md5_in({"ETag": text}), ('"', '"0', "0")),
