@@ -1,7 +1,6 @@
 """The examples of a round on many machines: each is valid to its engine, and retries what another try may mend."""
 
 import fnmatch
-import importlib.util
 import itertools
 import json
 import os
@@ -23,6 +22,7 @@ from botocore.validate import ParamValidator
 
 from numerai_predict import platform_limits
 from numerai_predict.cli import arguments
+from tests import kubernetes
 from tests.harness import BENCHMARKS, LIVE, MODEL, ROOT
 
 EXAMPLES = ROOT / "examples/round"
@@ -235,13 +235,9 @@ class KubernetesTest(EngineTestCase):
         self.pod = self.job["template"]["spec"]
         (self.container,) = self.pod["containers"]
 
-    @unittest.skipUnless(importlib.util.find_spec("kubernetes_validate"), "kubernetes-validate is not installed")
+    @kubernetes.needs_validator
     def test_manifest_is_what_kubernetes_takes(self) -> None:
-        import kubernetes_validate
-
-        for version in ("1.33", kubernetes_validate.latest_version()):
-            with self.subTest(version):
-                kubernetes_validate.validate(self.manifest, version, strict=True)
+        kubernetes.check_valid(self, self.manifest, "1.33")
 
     def test_workers_are_as_many_as_they_are_told(self) -> None:
         self.assertEqual("Indexed", self.job["completionMode"])

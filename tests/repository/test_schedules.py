@@ -2,7 +2,6 @@
 
 import fcntl
 import fnmatch
-import importlib.util
 import json
 import re
 import shlex
@@ -22,6 +21,7 @@ from botocore.validate import ParamValidator
 from numerai_predict import platform_limits
 from numerai_predict.cli import arguments
 from numerai_predict.sandbox.supervisor import SPARE_SHARE
+from tests import kubernetes
 from tests.harness import BENCHMARKS, LIVE, MODEL, ROOT
 from tests.servers import Answer, serving
 
@@ -362,13 +362,9 @@ class KubernetesTest(ScheduleTestCase):
         self.pod = self.job["template"]["spec"]
         (self.container,) = self.pod["containers"]
 
-    @unittest.skipUnless(importlib.util.find_spec("kubernetes_validate"), "kubernetes-validate is not installed")
+    @kubernetes.needs_validator
     def test_manifest_is_what_kubernetes_takes(self) -> None:
-        import kubernetes_validate
-
-        for version in ("1.31", kubernetes_validate.latest_version()):
-            with self.subTest(version):
-                kubernetes_validate.validate(self.manifest, version, strict=True)
+        kubernetes.check_valid(self, self.manifest, "1.31")
 
     def test_schedule_is_that_of_the_rounds_and_jobs_never_overlap(self) -> None:
         spec = self.manifest["spec"]
