@@ -140,7 +140,7 @@ test_predict: build_shell ## run what test_unit runs in the shell container
 $(TAGS:%=test_%): test_%: build_% ## build the image of one version, run both sample models in it, test it
 	DOCKER=$(DOCKER) PLATFORM=$(PLATFORM) IMAGE=$(IMAGE)_$*:latest VERSION=$(subst _,.,$*) \
 	  $(PYTHON) -m unittest tests.images.test_image tests.images.test_confinement tests.images.test_terminal \
-	  tests.images.test_platform_packages tests.images.test_reproduce
+	  tests.images.test_platform_packages tests.images.test_warm_models tests.images.test_reproduce
 
 $(TAGS:%=test_round_%): test_round_%: build_% $(VENV)/round.done ## run a round on AWS Batch, as moto plays it, in the image of one version
 	DOCKER=$(DOCKER) IMAGE=$(IMAGE)_$*:latest VERSION=$(subst _,.,$*) \

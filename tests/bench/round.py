@@ -6,6 +6,7 @@ the runtime adds is compared.
 """
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -86,11 +87,20 @@ def parse_arguments() -> argparse.Namespace:
     names = [case.name for case in CASES]
     parser.add_argument("--models", type=int, default=200, help="in the round (%(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="of single runs (%(default)s)")
-    parser.add_argument("--image", help="also measure a container of this image for each model")
+    parser.add_argument("--image", default=image_here(), help="of the containers (%(default)s); none, if it is empty")
     parser.add_argument("--case", action="append", choices=names, help="measure this, and what else is named so")
     arguments = parser.parse_args()
     arguments.case = arguments.case or ["sample", "full", "trees", "sklearn"]
     return arguments
+
+
+def image_here() -> str:
+    """The image of this Python, if the engine has it."""
+    name = f"numerai_predict_py_{sys.version_info.major}_{sys.version_info.minor}:latest"
+    with contextlib.suppress(OSError):
+        if subprocess.run([DOCKER, "image", "inspect", name], capture_output=True, check=False).returncode == 0:
+            return name
+    return ""
 
 
 def measured(case: Case, folder: Path, arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
