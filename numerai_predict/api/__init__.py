@@ -1,0 +1,48 @@
+"""Numerai's API: rounds, data, model slots, submissions."""
+
+from typing import TYPE_CHECKING
+
+from numerai_predict.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from numerai_predict.api.answers import (
+        ON_TIME,
+        PENDING,
+        LatestSubmission,
+        OpenRound,
+        Pipeline,
+        Slot,
+        Submission,
+    )
+    from numerai_predict.api.graphql import URL, URL_VARIABLE, ApiError, ApiRefused, ApiUnreachable
+    from numerai_predict.api.keys import ApiKeys, take_keys, take_secret
+    from numerai_predict.api.numerai import NumeraiApi
+
+__all__ = [
+    "ON_TIME",
+    "PENDING",
+    "URL",
+    "URL_VARIABLE",
+    "ApiError",
+    "ApiKeys",
+    "ApiRefused",
+    "ApiUnreachable",
+    "LatestSubmission",
+    "NumeraiApi",
+    "OpenRound",
+    "Pipeline",
+    "Slot",
+    "Submission",
+    "take_keys",
+    "take_secret",
+]
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "answers": "ON_TIME PENDING LatestSubmission OpenRound Pipeline Slot Submission",
+        "graphql": "URL URL_VARIABLE ApiError ApiRefused ApiUnreachable",
+        "keys": "ApiKeys take_keys take_secret",
+        "numerai": "NumeraiApi",
+    },
+)

@@ -1,0 +1,49 @@
+"""A participant's tournament: every morning the models of a folder are run, submitted and read back."""
+
+from typing import TYPE_CHECKING
+
+from numerai_predict.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from numerai_predict.tournament.check import check_tournament
+    from numerai_predict.tournament.clock import Clock, SystemClock
+    from numerai_predict.tournament.messages import Messenger, headline
+    from numerai_predict.tournament.morning import Morning, Wishes
+    from numerai_predict.tournament.page import PAGE, write_page
+    from numerai_predict.tournament.results import ModelResult, RoundResults, State
+    from numerai_predict.tournament.round_folder import RoundFolder, read_results, rounds_in
+    from numerai_predict.tournament.settings import Settings, read_settings
+
+__all__ = [
+    "PAGE",
+    "Clock",
+    "Messenger",
+    "ModelResult",
+    "Morning",
+    "RoundFolder",
+    "RoundResults",
+    "Settings",
+    "State",
+    "SystemClock",
+    "Wishes",
+    "check_tournament",
+    "headline",
+    "read_results",
+    "read_settings",
+    "rounds_in",
+    "write_page",
+]
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "check": "check_tournament",
+        "clock": "Clock SystemClock",
+        "messages": "Messenger headline",
+        "morning": "Morning Wishes",
+        "page": "PAGE write_page",
+        "results": "ModelResult RoundResults State",
+        "round_folder": "RoundFolder read_results rounds_in",
+        "settings": "Settings read_settings",
+    },
+)
