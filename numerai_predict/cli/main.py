@@ -1,4 +1,4 @@
-"""`numerai-predict run | inspect | presign | round | worker`."""
+"""`numerai-predict run | inspect | presign | round | worker | tournament`."""
 
 import argparse
 import sys
@@ -29,7 +29,8 @@ def _parser() -> argparse.ArgumentParser:
     """The commands; what comes after one is the command's own."""
     parser = arguments.Parser(prog=PROGRAM, description="Run Numerai models as the platform does.")
     lines = "run: a model on live data; inspect: a look into a pickle; presign: a docker run command with S3 URLs; "
-    lines += "round: all models of a round on this machine; worker: the models of a round, one after the other"
+    lines += "round: all models of a round on this machine; worker: the models of a round, one after the other; "
+    lines += "tournament: your models, run and submitted every morning"
     parser.add_argument("command", choices=COMMANDS, help=lines)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=f"see {PROGRAM} COMMAND --help")
     return parser
@@ -66,6 +67,13 @@ def worker_command(argv: Sequence[str]) -> int:
     return worker.main(argv)
 
 
+def tournament_command(argv: Sequence[str]) -> int:
+    """Run and submit a participant's models, or say how they stand."""
+    from numerai_predict.cli import tournament
+
+    return tournament.main(argv)
+
+
 def _carry_out(args: argparse.Namespace) -> int:
     with session(args) as context:
         return conclude(args, carry_out(args, context))
@@ -77,4 +85,5 @@ COMMANDS = {
     "presign": presign_command,
     "round": round_command,
     "worker": worker_command,
+    "tournament": tournament_command,
 }

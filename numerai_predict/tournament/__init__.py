@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from numerai_predict.on_demand import on_demand
 
 if TYPE_CHECKING:
-    from numerai_predict.tournament.check import check_tournament
+    from numerai_predict.tournament.check import Finding, check_tournament
     from numerai_predict.tournament.clock import Clock, SystemClock
+    from numerai_predict.tournament.describe import describe
     from numerai_predict.tournament.messages import Messenger, headline
     from numerai_predict.tournament.morning import Morning, Wishes
     from numerai_predict.tournament.page import PAGE, write_page
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PAGE",
     "Clock",
+    "Finding",
     "Messenger",
     "ModelResult",
     "Morning",
@@ -27,6 +29,7 @@ __all__ = [
     "SystemClock",
     "Wishes",
     "check_tournament",
+    "describe",
     "headline",
     "read_results",
     "read_settings",
@@ -37,8 +40,9 @@ __all__ = [
 __getattr__ = on_demand(
     __name__,
     {
-        "check": "check_tournament",
+        "check": "Finding check_tournament",
         "clock": "Clock SystemClock",
+        "describe": "describe",
         "messages": "Messenger headline",
         "morning": "Morning Wishes",
         "page": "PAGE write_page",
