@@ -26,9 +26,9 @@ from numerai_predict.tournament import (
     SystemClock,
     Wishes,
     check_tournament,
-    describe,
     read_results,
     read_settings,
+    results_text,
     rounds_in,
 )
 from numerai_predict.visible import visible
@@ -116,12 +116,12 @@ def run_morning(args: argparse.Namespace, clock: Clock) -> int:
         api = NumeraiApi(keys, api_url(os.environ))
         ended = Morning(api, settings, wishes, clock, messenger, os.environ.get(TRIGGER_ID)).run()
     if ended.results:
-        show(describe(ended.results), sys.stdout)
+        show(results_text(ended.results), sys.stdout)
     show(visible(ended.text), sys.stdout)
     return ended.exit_status
 
 
-def report_status(args: argparse.Namespace, clock: Clock) -> int:
+def show_status(args: argparse.Namespace, clock: Clock) -> int:
     """Print how a round that is kept in the folder stands, and return the exit status that it has now."""
     kept = rounds_in(args.folder)
     chosen = [one for one in kept if args.round in (None, one.round.number)]
@@ -129,7 +129,7 @@ def report_status(args: argparse.Namespace, clock: Clock) -> int:
         which = "a round" if args.round is None else f"round {args.round}"
         raise Fault(Code.USAGE, f"{args.folder} has nothing of {which}", "It has what `run` has left there.")
     results = read_results(chosen[0], clock.now())
-    show(describe(results), sys.stdout)
+    show(results_text(results), sys.stdout)
     return results.exit_status
 
 
@@ -149,6 +149,6 @@ def _prepared(args: argparse.Namespace) -> Iterator[Settings]:
 COMMANDS: dict[str, Callable[[argparse.Namespace, Clock], int]] = {
     "check": run_check,
     "run": run_morning,
-    "status": report_status,
+    "status": show_status,
     "again": run_morning,
 }

@@ -7,11 +7,11 @@ from numerai_predict.on_demand import on_demand
 if TYPE_CHECKING:
     from numerai_predict.tournament.check import Finding, check_tournament
     from numerai_predict.tournament.clock import Clock, SystemClock
-    from numerai_predict.tournament.describe import describe
     from numerai_predict.tournament.messages import Messenger, headline
     from numerai_predict.tournament.morning import Morning, Wishes
     from numerai_predict.tournament.page import PAGE, write_page
     from numerai_predict.tournament.results import ModelResult, RoundResults, State
+    from numerai_predict.tournament.results_text import results_text
     from numerai_predict.tournament.round_folder import RoundFolder, read_results, rounds_in
     from numerai_predict.tournament.settings import Settings, read_settings
 
@@ -29,10 +29,10 @@ __all__ = [
     "SystemClock",
     "Wishes",
     "check_tournament",
-    "describe",
     "headline",
     "read_results",
     "read_settings",
+    "results_text",
     "rounds_in",
     "write_page",
 ]
@@ -42,7 +42,7 @@ __getattr__ = on_demand(
     {
         "check": "Finding check_tournament",
         "clock": "Clock SystemClock",
-        "describe": "describe",
+        "results_text": "results_text",
         "messages": "Messenger headline",
         "morning": "Morning Wishes",
         "page": "PAGE write_page",

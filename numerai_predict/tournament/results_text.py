@@ -4,7 +4,7 @@ from numerai_predict.tournament.results import ModelResult, RoundResults
 from numerai_predict.visible import visible
 
 
-def describe(results: RoundResults) -> str:
+def results_text(results: RoundResults) -> str:
     """A line for the round, and one for each model: how it stands, what it took, and why it failed."""
     times = f"{results.opening:%Y-%m-%d %H:%M} to {results.deadline:%Y-%m-%d %H:%M} UTC"
     width = max((len(model.name) for model in results.models), default=0)
