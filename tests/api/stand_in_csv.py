@@ -14,9 +14,9 @@ NO_DEVIATION = 1e-8
 @lru_cache(maxsize=32)
 def live_ids(live: bytes) -> frozenset[str]:
     """The ids of live data, a parquet file."""
-    import pandas as pd
+    import pyarrow.parquet
 
-    return frozenset(pd.read_parquet(io.BytesIO(live), columns=[]).index)
+    return frozenset(pyarrow.parquet.read_table(io.BytesIO(live), columns=["id"])["id"].to_pylist())
 
 
 def predicted(content: bytes) -> tuple[list[str], list[float]]:

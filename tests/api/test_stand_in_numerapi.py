@@ -96,7 +96,7 @@ class WhatWorksTest(NumerapiTestCase):
 
 
 class TrapTest(NumerapiTestCase):
-    """What numerapi 2.20.7 does when something fails: why submissions need a client of their own."""
+    """What numerapi 2.19 to 2.22 does when something fails: why submissions need a client of their own."""
 
     def test_put_that_is_refused_still_gives_a_submission_id(self) -> None:
         for status in (403, 503):
