@@ -7,13 +7,15 @@ from numerai_predict.on_demand import on_demand
 if TYPE_CHECKING:
     from numerai_predict.transfer.datasets import DatasetDownloads, is_stale
     from numerai_predict.transfer.download import ModelDownload
-    from numerai_predict.transfer.http import retry_with_backoff
+    from numerai_predict.transfer.http import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, retry_with_backoff
     from numerai_predict.transfer.retry import RequestFailed, TransientFailure
     from numerai_predict.transfer.routes import has_route
     from numerai_predict.transfer.upload import upload_predictions
     from numerai_predict.transfer.urls import fields_in, file_name_of, has_host, is_url
 
 __all__ = [
+    "CONNECT_TIMEOUT_S",
+    "READ_TIMEOUT_S",
     "DatasetDownloads",
     "ModelDownload",
     "RequestFailed",
@@ -33,7 +35,7 @@ __getattr__ = on_demand(
     {
         "datasets": "DatasetDownloads is_stale",
         "download": "ModelDownload",
-        "http": "retry_with_backoff",
+        "http": "CONNECT_TIMEOUT_S READ_TIMEOUT_S retry_with_backoff",
         "retry": "RequestFailed TransientFailure",
         "routes": "has_route",
         "upload": "upload_predictions",
