@@ -21,7 +21,7 @@ SETTINGS = "tournament.toml"
 MODELS = "models"
 # Numerai's own rule is narrower (letters, digits and underscores, 3 to 20), and may change.
 SLOT_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
-_NAME_HINT = "name it like your model at Numerai: letters, digits, hyphens and underscores, 50 at most"
+_NAME_HINT = "Name it like your model at Numerai: letters, digits, hyphens and underscores, 50 at most."
 # More seconds or bytes than any machine has, and few enough for every function that takes them.
 LARGEST_NUMBER = 1 << 62
 # The keys of [notify], and the secrets of the environment that say the same.
@@ -91,22 +91,22 @@ class _Table:
 
     def fault(self, key: str, problem: str, hint: str) -> Fault:
         """What is wrong with that key."""
-        return Fault(Code.USAGE, f"{self.file}: {self._path(key)} {problem}", hint)
+        return Fault(Code.USAGE, f"{self.file}: {self._path(key)} {problem}.", hint)
 
     def table(self, key: str) -> "_Table":
         """The table of that key, empty if there is none. Raises Fault for anything else."""
         value = self.values.get(key, {})
         if not isinstance(value, dict):
             path = self._path(key)
-            raise self.fault(key, "is not a table", f"write [{path}] on a line of its own, and its keys below")
+            raise self.fault(key, "is not a table", f"Write [{path}] on a line of its own, and its keys below.")
         return _Table(self.file, self._path(key), value)
 
     def check_keys(self, *known: str) -> None:
         """Raises Fault for any other key. One that is no word is not shown: it may be a value at the wrong place."""
         for key in self.values:
             if key not in known:
-                shown = f"the key {self._path(key)}" if SLOT_NAME.fullmatch(key) else f"a key of [{self.name}]"
-                raise Fault(Code.USAGE, f"{self.file}: {shown} is unknown", f"known are {', '.join(known)}")
+                shown = f"the key {self._path(key)}" if SLOT_NAME.fullmatch(key) else f"a key of [{self.name or '…'}]"
+                raise Fault(Code.USAGE, f"{self.file}: {shown} is unknown.", f"Known are {', '.join(known)}.")
 
     def _path(self, key: str) -> str:
         return f"{self.name}.{key}" if self.name else key
@@ -120,16 +120,16 @@ def _parsed(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        message = f"{file} cannot be read: {error.strerror or error}"
-        raise Fault(Code.USAGE, message, "check its permissions and its folder's") from None
+        message = f"{file} cannot be read: {error.strerror or error}."
+        raise Fault(Code.USAGE, message, "Check its rights and its folder's.") from None
     parse = _toml_parser()
     try:
         return parse(content.decode())
     except UnicodeDecodeError:
-        raise Fault(Code.USAGE, f"{file} is not UTF-8", "save it again with this encoding") from None
+        raise Fault(Code.USAGE, f"{file} is not UTF-8.", "Save it again in this encoding.") from None
     except (ValueError, RecursionError) as error:  # It shows keys at most, and no value.
-        hint = 'texts are written as "text" and tables as [models.NAME]: https://toml.io/en/v1.0.0'
-        raise Fault(Code.USAGE, f"{file} is not TOML: {error}", hint) from None
+        hint = 'Write texts as "text" and tables as [models.NAME]: https://toml.io/en/v1.0.0'
+        raise Fault(Code.USAGE, f"{file} is not TOML: {error}.", hint) from None
 
 
 def _toml_parser() -> Callable[[str], dict[str, Any]]:
@@ -139,8 +139,8 @@ def _toml_parser() -> Callable[[str], dict[str, Any]]:
         else:
             from tomli import loads
     except ModuleNotFoundError as error:
-        message = f"{error.name} is not installed, which reads {SETTINGS}"
-        raise Fault(Code.MISSING_PACKAGES, message, "pip install tomli, or use Python 3.11 or later") from None
+        message = f"{error.name} is not installed, which reads {SETTINGS}."
+        raise Fault(Code.MISSING_PACKAGES, message, "pip install tomli, or use Python 3.11 or later.") from None
     return loads
 
 
@@ -151,15 +151,15 @@ def _pickles(folder: Path) -> list[Path]:
     except FileNotFoundError:
         names = []
     except OSError as error:
-        raise Fault(Code.USAGE, f"{folder} cannot be read: {error.strerror or error}", "check it") from None
+        raise Fault(Code.USAGE, f"{folder} cannot be read: {error.strerror or error}.", "Check its rights.") from None
     pickles = [folder / name for name in names if MODEL_NAME.fullmatch(name)]
     if not pickles:
-        hint = f"put NAME.pkl, named like your model at Numerai, into {MODELS}/"
-        raise Fault(Code.USAGE, f"there is no *.pkl in {folder}", hint)
+        hint = f"Put NAME.pkl, named like your model at Numerai, into {MODELS}/."
+        raise Fault(Code.USAGE, f"There is no *.pkl in {folder}.", hint)
     for pickle in pickles:
         if not pickle.is_file():
             kind = other_than_file(pickle) or "a link to nothing"
-            raise Fault(Code.USAGE, f"{_shown(pickle)} is {kind}, not a file", "remove it, or put the pickle there")
+            raise Fault(Code.USAGE, f"{_shown(pickle)} is {kind}, not a file.", "Remove it, or put the pickle there.")
     return pickles
 
 
@@ -172,18 +172,18 @@ def _models(tables: _Table, pickles: Sequence[Path]) -> list[TournamentModel]:
         if pickle in elsewhere and (name not in given or "pickle" in given[name].values):
             continue
         if name in files:
-            message = f"{_shown(files[name])} and {_shown(pickle)} are both for the model {name}"
-            raise Fault(Code.USAGE, message, f"move one of them out of {MODELS}/")
+            message = f"{_shown(files[name])} and {_shown(pickle)} are both for the model {name}."
+            raise Fault(Code.USAGE, message, f"Move one of them out of {MODELS}/.")
         files[_slot_of(pickle)] = pickle
     for name in sorted(given.keys() - files.keys()):
-        hint = f'put {name}.pkl into {MODELS}/, or name another pickle there: pickle = "…"'
+        hint = f'Put {name}.pkl into {MODELS}/, or name a pickle of that folder: pickle = "….pkl".'
         raise tables.fault(name, "has no pickle", hint)
     return [_model(name, files[name].absolute(), given.get(name)) for name in sorted(files)]
 
 
 def _slot_table(tables: _Table, name: str) -> _Table:
     if not SLOT_NAME.fullmatch(name):
-        raise Fault(Code.USAGE, f"{tables.file}: a key of [models] is not the name of a model", _NAME_HINT)
+        raise Fault(Code.USAGE, f"{tables.file}: a key of [models] is not the name of a model.", _NAME_HINT)
     table = tables.table(name)
     table.check_keys("pickle", *_VALUES)
     return table
@@ -193,7 +193,7 @@ def _pickle_of(table: _Table, pickles: Sequence[Path]) -> Path:
     for pickle in pickles:
         if pickle.name == table.values["pickle"]:
             return pickle
-    hint = f"write the whole name of a *.pkl in {MODELS}/, without the folder"
+    hint = f"Write the whole name of a *.pkl in {MODELS}/, without the folder."
     raise table.fault("pickle", f"does not name a pickle in {MODELS}/", hint)
 
 
@@ -206,7 +206,7 @@ def _id_of(pickle: Path) -> str:
 def _slot_of(pickle: Path) -> str:
     name = _id_of(pickle)
     if not SLOT_NAME.fullmatch(name):
-        raise Fault(Code.USAGE, f"{_shown(pickle)} is not named like a model", _NAME_HINT)
+        raise Fault(Code.USAGE, f"{_shown(pickle)} is not named like a model.", _NAME_HINT)
     return name
 
 
@@ -223,7 +223,7 @@ def _model(name: str, pickle: Path, table: _Table | None) -> TournamentModel:
 def _python(table: _Table, key: str) -> str:
     value = table.values[key]
     if value not in IMAGES:
-        hint = f"write one of {', '.join(IMAGES)} in quotes, or leave it out: the pickle says it"
+        hint = f"Write one of {', '.join(IMAGES)} in quotes, or leave it out: the pickle says it."
         raise table.fault(key, "is not a version of Python that there is an image of", hint)
     return str(value)
 
@@ -231,7 +231,7 @@ def _python(table: _Table, key: str) -> str:
 def _time_limit(table: _Table, key: str) -> float:
     value = table.values[key]
     if not _is_number(value, int | float):
-        raise table.fault(key, "is not a number of seconds", "write it without quotes: 600; 0 is no limit")
+        raise table.fault(key, "is not a number of seconds", "Write it without quotes: 600; 0 is no limit.")
     return float(value)
 
 
@@ -242,7 +242,7 @@ def _memory_limit(table: _Table, key: str) -> int:
     except ValueError:
         value = None
     if not _is_number(value, int):
-        raise table.fault(key, "is not a size", 'write it as "4GiB" or "512MB"; 0 is no limit')
+        raise table.fault(key, "is not a size", 'Write it as "4GiB" or "512MB"; 0 is no limit.')
     return int(value)
 
 
@@ -263,14 +263,14 @@ def _channels(table: _Table, environment: MutableMapping[str, str]) -> Channels:
     table.check_keys(*CHANNELS)
     for name, variable in CHANNELS.items():
         if name in table.values and secrets[name] is not None:
-            raise table.fault(name, f"is given as {variable} too", "leave one of the two out")
+            raise table.fault(name, f"is given as {variable} too", "Leave one of the two out.")
     found = {**secrets, **table.values}
     for name, variable in CHANNELS.items():
         if found[name] is not None and not _is_address(name, found[name]):
             problem = "is not an address such as tgram://…" if name == "apprise" else "is not an http(s) URL"
             if name in table.values:
-                raise table.fault(name, problem, "copy it again, in quotes")
-            raise Fault(Code.USAGE, f"the secret {variable} {problem}", "copy it again")
+                raise table.fault(name, problem, "Copy it again, in quotes.")
+            raise Fault(Code.USAGE, f"The secret {variable} {problem}.", "Copy it again.")
     return Channels(**found)
 
 
