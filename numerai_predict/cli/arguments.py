@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import math
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,16 +14,11 @@ from numerai_predict.faults import Code, Fault
 from numerai_predict.platform_limits import BENCHMARKS, DATASET, MEMORY_LIMIT, OUTPUT_DIR, TIME_LIMIT_S
 from numerai_predict.redaction import SHORTEST_SECRET
 from numerai_predict.report import RunReport
-from numerai_predict.runner import RunRequest
+from numerai_predict.runner import RunRequest, size_in
 from numerai_predict.transfer import fields_in, has_host, is_url
 from numerai_predict.visible import visible
 
 PROGRAM = "predict.py"
-# As Docker's --memory has it, a bare k, m, g is a power of 1024; kB, MB, GB are powers of 1000.
-MAX_SIZE = 1 << 62
-SIZE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-SIZE_UNITS |= {f"{unit}ib": factor for unit, factor in SIZE_UNITS.items() if unit}
-SIZE_UNITS |= {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
 
 class Parser(argparse.ArgumentParser):
@@ -131,15 +125,10 @@ def refuse(fault: Fault, argv: Sequence[str] | None, program: str) -> NoReturn:
 
 def size(text: str) -> int:
     """Bytes, from a number with an optional unit: 4GiB, 512MB, 1.5g, 1048576."""
-    match = re.fullmatch(r"(\d{1,30}(?:\.\d{1,30})?)\s{0,9}([a-z]{0,3})", text.strip().lower(), re.ASCII)
-    if not match or match[2] not in SIZE_UNITS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4GiB or 512MB")
-    from decimal import Decimal
-
-    value = int(Decimal(match[1]) * SIZE_UNITS[match[2]])
-    if value > MAX_SIZE:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is more than any machine has")
-    return value
+    try:
+        return size_in(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def seconds(text: str) -> float:

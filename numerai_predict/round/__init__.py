@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numerai_predict.round.local_round import LocalRound
     from numerai_predict.round.manifest import Row
     from numerai_predict.round.open_store import open_store
-    from numerai_predict.round.prepare import Ingredients, folder_of, prepare_round
+    from numerai_predict.round.prepare import MODEL_NAME, Ingredients, folder_of, prepare_round
     from numerai_predict.round.progress import LiveTable, progress_line, round_summary, table
     from numerai_predict.round.prometheus import exposition
     from numerai_predict.round.slots import (
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEASE_S",
+    "MODEL_NAME",
     "ContainerWorkers",
     "Ingredients",
     "LiveTable",
@@ -63,7 +64,7 @@ __getattr__ = on_demand(
         "local_round": "LocalRound",
         "manifest": "Row",
         "open_store": "open_store",
-        "prepare": "Ingredients folder_of prepare_round",
+        "prepare": "MODEL_NAME Ingredients folder_of prepare_round",
         "progress": "LiveTable progress_line round_summary table",
         "prometheus": "exposition",
         "slots": "ContainerWorkers NativeWorkers Workers alone_on_this_machine slots_that_fit",

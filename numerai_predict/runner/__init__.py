@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         run_model,
         warn_of_doubts,
     )
+    from numerai_predict.runner.sizes import size_in
 
 __all__ = [
     "EXEC_LAUNCHER",
@@ -24,6 +25,7 @@ __all__ = [
     "get_data",
     "inspect_model",
     "run_model",
+    "size_in",
     "warn_of_doubts",
 ]
 
@@ -33,5 +35,6 @@ __getattr__ = on_demand(
         "inputs": "get_data",
         "request": "RunRequest",
         "run": "EXEC_LAUNCHER INSPECT_TIME_LIMIT_S RunContext inspect_model run_model warn_of_doubts",
+        "sizes": "size_in",
     },
 )

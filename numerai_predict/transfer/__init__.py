@@ -7,7 +7,13 @@ from numerai_predict.on_demand import on_demand
 if TYPE_CHECKING:
     from numerai_predict.transfer.datasets import DatasetDownloads, is_stale
     from numerai_predict.transfer.download import ModelDownload
-    from numerai_predict.transfer.http import answer_to, is_worth_retrying, retry_with_backoff
+    from numerai_predict.transfer.http import (
+        CONNECT_TIMEOUT_S,
+        READ_TIMEOUT_S,
+        answer_to,
+        is_worth_retrying,
+        retry_with_backoff,
+    )
     from numerai_predict.transfer.retry import RequestFailed, TransientFailure, keep_trying
     from numerai_predict.transfer.routes import has_route
     from numerai_predict.transfer.send import post_json, put_file
@@ -16,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "API_URL_VARIABLE",
+    "CONNECT_TIMEOUT_S",
+    "READ_TIMEOUT_S",
     "DatasetDownloads",
     "ModelDownload",
     "RequestFailed",
@@ -41,7 +49,7 @@ __getattr__ = on_demand(
     {
         "datasets": "DatasetDownloads is_stale",
         "download": "ModelDownload",
-        "http": "answer_to is_worth_retrying retry_with_backoff",
+        "http": "CONNECT_TIMEOUT_S READ_TIMEOUT_S answer_to is_worth_retrying retry_with_backoff",
         "retry": "RequestFailed TransientFailure keep_trying",
         "routes": "has_route",
         "send": "post_json put_file",

@@ -42,6 +42,7 @@ from numerai_predict.runner.csv_form import read_csv
 from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.sandbox import ProtocolError, hide_parent, landlock
+from numerai_predict.tournament import settings
 from numerai_predict.transfer import http, s3
 from numerai_predict.transfer.download import PartialFile
 from numerai_predict.visible import VisibleStream
@@ -262,9 +263,6 @@ def refused(parse: Callable[[str], object]) -> Callable[[str], object]:
 
 # By module, and by what holds the expression: a function, a class or a constant. The diagnosis has a function for all.
 TABLE: dict[str, dict[str, Use]] = {
-    "cli/arguments.py": {
-        "size": Use(1, refused(arguments.size)),
-    },
     "cli/worker.py": {"_number": Use(1, refused(worker._number))},
     "cli/presign.py": {"expires": Use(1, refused(presign.expires))},
     "diagnosis/crash.py": {
@@ -440,10 +438,12 @@ TABLE: dict[str, dict[str, Use]] = {
         "FRACTION": Use(1, numbered, ("1", "/", "1/", "1/1", "0/1,")),
         "COMMANDS": Use(1, numbered, ("a", "\x7f", "\u202e", *ANY)),
     },
+    "runner/sizes.py": {"size_in": Use(1, refused(arguments.size))},
     "sandbox/hide_parent.py": {
         "_mask": Use(1, lambda text: hide_parent._mask(os.getpid(), [text[:ARGUMENT].encode()]), ("a", "aab")),
     },
     "sandbox/landlock.py": {"USEFUL_DEVICES": Use(1, landlock.USEFUL_DEVICES.fullmatch, ("nvidia", "random", *ANY))},
+    "tournament/settings.py": {"SLOT_NAME": Use(1, settings.SLOT_NAME.fullmatch, ("a", "-", "_", *ANY))},
     "transfer/download.py": {"PartialFile": Use(2, announced, ("1", "-", "bytes 1-", "/1", *ANY))},
     "transfer/http.py": {
         "describe_error": Use(
