@@ -21,8 +21,8 @@ from numerai_predict.tournament.messages import Messenger, headline, results_tab
 from numerai_predict.tournament.model_slots import slot_problem
 from numerai_predict.tournament.opening import wait_for_round
 from numerai_predict.tournament.page import PAGE, write_page
-from numerai_predict.tournament.results import RoundResults
-from numerai_predict.tournament.round_folder import RoundFolder, SlotRecord, read_results, rounds_in
+from numerai_predict.tournament.results import RoundResults, read_results
+from numerai_predict.tournament.round_folder import RoundFolder, SlotRecord, rounds_in
 from numerai_predict.tournament.runs import row_id, run_models
 from numerai_predict.tournament.settings import Settings, TournamentModel
 from numerai_predict.tournament.submissions import Submitter
