@@ -76,7 +76,7 @@ def serving() -> Iterator[Server]:
                 self.wfile.write(answer.body[: answer.cut])
             self.close_connection = answer.cut is not None
 
-        do_POST = do_GET  # noqa: N815 - the standard library names it
+        do_POST = do_PUT = do_GET  # noqa: N815 - the standard library names them
 
         def log_message(self, format: str, *args: object) -> None:
             """Stay quiet."""

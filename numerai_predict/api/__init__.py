@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         Slot,
         Submission,
     )
-    from numerai_predict.api.graphql import URL, URL_VARIABLE, ApiError, ApiRefused, ApiUnreachable
+    from numerai_predict.api.graphql import URL, URL_VARIABLE, ApiError, ApiRefused, ApiUnreachable, api_url
     from numerai_predict.api.keys import ApiKeys, take_keys, take_secret
     from numerai_predict.api.numerai import NumeraiApi
 
@@ -33,6 +33,7 @@ __all__ = [
     "Pipeline",
     "Slot",
     "Submission",
+    "api_url",
     "take_keys",
     "take_secret",
 ]
@@ -41,7 +42,7 @@ __getattr__ = on_demand(
     __name__,
     {
         "answers": "ON_TIME PENDING LatestSubmission OpenRound Pipeline Slot Submission",
-        "graphql": "URL URL_VARIABLE ApiError ApiRefused ApiUnreachable",
+        "graphql": "URL URL_VARIABLE ApiError ApiRefused ApiUnreachable api_url",
         "keys": "ApiKeys take_keys take_secret",
         "numerai": "NumeraiApi",
     },

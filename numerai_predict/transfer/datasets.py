@@ -39,8 +39,9 @@ class DatasetDownloads:
         self._abandoned = False
         self._starting = threading.Lock()
 
-    def download(self, name: str, output_dir: Path) -> Path:
-        """Download the dataset `name` (v5.3/live.parquet) to `output_dir`/`name`, replacing what is there.
+    def download(self, name: str, output_dir: Path, round_number: int | None = None) -> Path:
+        """Download the dataset `name` (v5.3/live.parquet) of a round (None: the current one) to `output_dir`/`name`,
+        replacing what is there.
 
         The file appears only when it is a whole parquet file with rows. Raises Fault otherwise.
         """
@@ -51,7 +52,7 @@ class DatasetDownloads:
         try:
             with tempfile.TemporaryDirectory(dir=output_dir, prefix=".download-") as folder:
                 fresh = Path(folder) / "dataset.parquet"
-                self._run_downloader(name, fresh)
+                self._run_downloader(name, fresh, round_number)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _mark(target, fresh)
                 os.replace(fresh, target)
@@ -67,9 +68,9 @@ class DatasetDownloads:
             for process in self._under_way:
                 process.kill()
 
-    def _run_downloader(self, name: str, target: Path) -> None:
+    def _run_downloader(self, name: str, target: Path, round_number: int | None) -> None:
         """numerapi imports pandas and can hang, so it runs in a process of its own."""
-        with self._start(name, target) as process:
+        with self._start(name, target, round_number) as process:
             try:
                 process.wait(DEADLINE_SECONDS)
             except subprocess.TimeoutExpired:
@@ -81,15 +82,16 @@ class DatasetDownloads:
             result = cast(IO[str], process.stdout).read()
         _raise_problem(name, result, process.returncode)
 
-    def _start(self, name: str, target: Path) -> "subprocess.Popen[str]":
+    def _start(self, name: str, target: Path, round_number: int | None) -> "subprocess.Popen[str]":
         # All processes of a Linux machine share this clock.
         until = time.monotonic() + DEADLINE_SECONDS - FAREWELL_SECONDS
         program = [sys.executable, "-m", "numerai_predict.transfer.numerapi_download"]
+        of_round = [] if round_number is None else [str(round_number)]
         with self._starting:
             if self._abandoned:
                 raise _failure(name, "the run is over")
             process = subprocess.Popen(
-                [*program, name, str(target.resolve()), str(until)],
+                [*program, name, str(target.resolve()), str(until), *of_round],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,  # Its end shows the downloader that we are gone.
                 stdout=subprocess.PIPE,

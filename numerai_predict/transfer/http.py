@@ -64,11 +64,20 @@ def answer_to(request: Callable[[], "requests.Response"]) -> "requests.Response"
         response = request()
     except (*broken, urllib3.exceptions.HTTPError) as error:
         problem = describe_error(error)
-        raise TransientFailure(problem, unreached=problem in (UNRESOLVED, UNREACHABLE)) from None
+        unreached = problem in (UNRESOLVED, UNREACHABLE)
+        raise TransientFailure(problem, unreached=unreached, unsent=_is_unsent(error)) from None
     except requests.RequestException as error:
         raise RequestFailed(describe_error(error)) from None
     check_status(response)
     return response
+
+
+def _is_unsent(error: Exception) -> bool:
+    """Whether no connection was made. One that failed through a proxy, or in its TLS handshake, does not count."""
+    import urllib3
+
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(reason, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError))
 
 
 def check_status(response: "requests.Response", secrets: Sequence[str] = ()) -> None:
@@ -105,6 +114,12 @@ def refuse_to_give_up_tls(response: "requests.Response", **_: object) -> None:
     """Raises RequestFailed for a redirect from https to http, where all could read and change what is sent."""
     if response.url.startswith("https:") and header(response, "Location").startswith("http:"):
         raise RequestFailed("it redirects to an address without TLS")
+
+
+def refuse_page(response: "requests.Response") -> None:
+    """Raises TransientFailure for a web page with status 200: S3 answers success with XML, or with nothing."""
+    if response.status_code == 200 and header(response, "Content-Type").startswith("text/html"):
+        raise TransientFailure("a web page came instead of S3's answer")
 
 
 def is_worth_retrying(status: int, said: str = "") -> bool:

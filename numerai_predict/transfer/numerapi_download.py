@@ -1,4 +1,5 @@
-"""A program: `python -m numerai_predict.transfer.numerapi_download NAME TARGET UNTIL` downloads one dataset.
+"""A program: `python -m numerai_predict.transfer.numerapi_download NAME TARGET UNTIL [ROUND]` downloads one dataset, of
+the current round if no other is given, from the API at $NUMERAI_API_URL if that is set.
 
 It gives up at UNTIL, a time of the monotonic clock, and reports on stdout, as JSON, how it went.
 """
@@ -18,7 +19,7 @@ from numerai_predict.redaction import DiscreetFormatter, hide_queries
 from numerai_predict.sandbox import hide
 from numerai_predict.transfer import http
 from numerai_predict.transfer.retry import RequestFailed, TransientFailure, keep_trying
-from numerai_predict.transfer.urls import is_url
+from numerai_predict.transfer.urls import API_URL_VARIABLE, has_host, is_url
 
 if TYPE_CHECKING:
     import requests
@@ -31,9 +32,10 @@ READER_SECONDS = 1.0
 class DatasetDownload:
     """One dataset on its way to `target`; `came` says whether the last try brought a file, of whatever kind."""
 
-    def __init__(self, name: str, target: Path) -> None:
+    def __init__(self, name: str, target: Path, round_number: int | None) -> None:
         self._name = name
         self._target = target
+        self._round_number = round_number
         self.came = False
 
     def attempt(self) -> None:
@@ -53,13 +55,23 @@ class DatasetDownload:
 
         api = numerapi.NumerAPI(show_progress_bars=http.shows_progress())
         try:
-            api.download_dataset(self._name, str(file))
+            api.download_dataset(self._name, str(file), round_num=self._round_number)
         except requests.RequestException as error:  # Of the body; what else requests raises, `guard_requests` changes.
             raise TransientFailure(f"the request to the storage failed ({http.describe_error(error)})") from None
         except (KeyError, TypeError):
             raise TransientFailure("the answer of the Numerai API makes no sense") from None
         except ValueError as error:
             raise RequestFailed(f"the Numerai API says: {shown(error) or 'an error'}") from None
+
+
+def use_address() -> None:
+    """Make numerapi, which has no setting for it, ask the API at $NUMERAI_API_URL if that is set."""
+    import numerapi.base_api
+
+    if url := os.environ.get(API_URL_VARIABLE):
+        if not has_host(url):
+            raise RequestFailed(f"{API_URL_VARIABLE} is no http(s) URL")
+        numerapi.base_api.API_TOURNAMENT_URL = url
 
 
 def guard_requests() -> None:
@@ -107,12 +119,13 @@ def shown(error: object) -> str:
     return hide_queries((str(error).strip().splitlines() or [""])[0])[:200]
 
 
-def outcome(name: str, target: Path, until: float) -> dict[str, Any]:
+def outcome(name: str, target: Path, until: float, round_number: int | None = None) -> dict[str, Any]:
     """How the download went: {}, or {"errno": why it cannot be written}, or {"problem": why, "damaged": whether
     something came that is no dataset}.
     """
-    download = DatasetDownload(name, target)
+    download = DatasetDownload(name, target, round_number)
     try:
+        use_address()
         guard_requests()
         keep_trying(download.attempt, until - time.monotonic())
     except RequestFailed as failure:
@@ -146,9 +159,9 @@ def main() -> None:
     os.dup2(2, 1)
     given = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = map(never_waiting, given)
-    name, target, until = sys.argv[1:]
+    name, target, until, *of_round = sys.argv[1:]
     set_up_logging(name)
-    json.dump(outcome(name, Path(target), float(until)), answer)
+    json.dump(outcome(name, Path(target), float(until), int(of_round[0]) if of_round else None), answer)
     answer.flush()
     wait_for_readers((sys.stdout, sys.stderr), READER_SECONDS)
     os._exit(0)  # apache/arrow#34314: the interpreter may abort at exit.

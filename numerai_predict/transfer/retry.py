@@ -31,13 +31,15 @@ class RequestFailed(RuntimeError):
 
 class TransientFailure(Exception):
     """A try that failed, after which another may succeed; `wait_s` is how long the server asks to wait before that,
-    `unreached` whether the request got no further than this machine.
+    `unreached` whether the request got no further than this machine, `unsent` whether no connection was made, so that
+    no server can have got any of it.
     """
 
-    def __init__(self, problem: str, wait_s: float = 0.0, unreached: bool = False) -> None:
+    def __init__(self, problem: str, wait_s: float = 0.0, unreached: bool = False, unsent: bool = False) -> None:
         super().__init__(problem)
         self.wait_s = wait_s
         self.unreached = unreached
+        self.unsent = unsent
 
 
 def keep_trying(attempt: Callable[[], T], deadline_s: float) -> T:

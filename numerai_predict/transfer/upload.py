@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from numerai_predict.faults import Code, Fault
 from numerai_predict.redaction import without_query
 from numerai_predict.transfer import http, s3
-from numerai_predict.transfer.retry import RequestFailed, TransientFailure
+from numerai_predict.transfer.retry import RequestFailed
 
 if TYPE_CHECKING:
     import requests
@@ -78,9 +78,7 @@ def post_form(
         )
         if response.status_code not in (307, 308):
             http.check_status(response, [value for name, value in fields.items() if name != "key"])
-            is_page = http.header(response, "Content-Type").startswith("text/html")
-            if response.status_code == 200 and is_page:  # S3 answers success with XML, or with nothing.
-                raise TransientFailure("a web page came instead of S3's answer")
+            http.refuse_page(response)
             return response
         http.refuse_to_give_up_tls(response)
         url = urljoin(url, http.header(response, "Location"))

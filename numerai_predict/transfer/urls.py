@@ -1,9 +1,13 @@
 """What a URL is, and which file it names; and what a form is that goes to one."""
 
 import contextlib
+import ipaddress
 import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+# Another address of Numerai's API: a proxy, or a stand-in for tests.
+API_URL_VARIABLE = "NUMERAI_API_URL"
 
 
 def file_name_of(url: str) -> str:
@@ -21,6 +25,18 @@ def has_host(url: str) -> bool:
     """Whether the text is an http(s) URL that names a host."""
     with contextlib.suppress(ValueError):
         return is_url(url) and bool(urlsplit(url).hostname)
+    return False
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody on the way can read what is sent to the http(s) URL: it has TLS, or leads to this machine."""
+    if not has_host(url):
+        return False
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(str(parts.hostname)).is_loopback
     return False
 
 
