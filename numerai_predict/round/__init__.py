@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from numerai_predict.round.array_job import array_index, array_size
     from numerai_predict.round.claims import LEASE_S
     from numerai_predict.round.local_round import LocalRound
-    from numerai_predict.round.manifest import Row, Schedule
+    from numerai_predict.round.manifest import MANIFEST, Row, Schedule
     from numerai_predict.round.open_store import open_store
     from numerai_predict.round.prepare import (
         Ingredients,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEASE_S",
+    "MANIFEST",
     "ContainerWorkers",
     "Ingredients",
     "LiveTable",
@@ -80,7 +81,7 @@ __getattr__ = on_demand(
     __name__,
     {
         "local_round": "LocalRound",
-        "manifest": "Row Schedule",
+        "manifest": "MANIFEST Row Schedule",
         "open_store": "open_store",
         "prepare": "Ingredients folder_of id_of look_into_all prepare_round python_of write_round",
         "progress": "LiveTable progress_line round_summary table",
