@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PickleToRun:
-    """A pickle that is run once, for these slots. `python` is None where the pickle decides, limits as in RunRequest."""
+    """A pickle that is run once, for these slots. `python` is None where the pickle decides."""
 
     id: str
     path: Path
@@ -223,7 +223,7 @@ def _run_for(
     rows = _rows_left(runs[-1], left) if runs else None
     run = runs[-1] if rows else place / str(int(runs[-1].name) + 1 if runs else 1)
     if not rows:
-        rows = rows_of(left.values(), _cpu_s(folder.path.absolute()))
+        rows = rows_of(left.values(), _cpu_s(folder.path.absolute().parent, folder.round.number))
     run.mkdir(parents=True, exist_ok=True)
     schedule = Schedule(folder.round.number, folder.round.opening, deadline)
     write_round(open_store(str(run)), rows, folder.live, folder.benchmarks, schedule)
@@ -247,10 +247,9 @@ def _standing(run: Path) -> Standing:
     return RoundWatch(open_store(str(run))).look()
 
 
-def _cpu_s(round_folder: Path) -> dict[str, float]:
+def _cpu_s(rounds: Path, number: int) -> dict[str, float]:
     """CPU seconds by the stems of rows' ids, of the last round before this one that was run."""
-    others = [other for other in round_folder.parent.glob("*") if other.name.isdecimal()]
-    earlier = [other for other in others if int(other.name) < int(round_folder.name)]
+    earlier = [other for other in rounds.glob("*") if other.name.isdecimal() and int(other.name) < number]
     for other in sorted(earlier, key=lambda other: -int(other.name)):
         # What is wrong with a round of the past keeps nobody from this one.
         with contextlib.suppress(Fault, StoreError):
