@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from numerai_predict.tournament.messages import Messenger, headline
     from numerai_predict.tournament.morning import Morning, Wishes
     from numerai_predict.tournament.page import PAGE, write_page
-    from numerai_predict.tournament.results import ModelResult, RoundResults, State
-    from numerai_predict.tournament.round_folder import RoundFolder, read_results, rounds_in
+    from numerai_predict.tournament.results import ModelResult, RoundResults, State, read_results
+    from numerai_predict.tournament.round_folder import RoundFolder, rounds_in
     from numerai_predict.tournament.settings import Settings, read_settings
 
 __all__ = [
@@ -42,8 +42,8 @@ __getattr__ = on_demand(
         "messages": "Messenger headline",
         "morning": "Morning Wishes",
         "page": "PAGE write_page",
-        "results": "ModelResult RoundResults State",
-        "round_folder": "RoundFolder read_results rounds_in",
+        "results": "ModelResult RoundResults State read_results",
+        "round_folder": "RoundFolder rounds_in",
         "settings": "Settings read_settings",
     },
 )

@@ -1,11 +1,27 @@
 """How the models of a round stand: what status, messages and the page show."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
-from numerai_predict.faults import Blame
+from numerai_predict.api import ON_TIME
+from numerai_predict.faults import Blame, Fault
+from numerai_predict.tournament.round_folder import (
+    ACCEPTED,
+    BEGUN,
+    REJECTED,
+    SENT,
+    RoundFolder,
+    SlotRecord,
+    SubmissionRecord,
+)
+
+SUCCESS = "success"  # As the run report has it.
+REJECTED_HINT = "Set right what Numerai says, and start again before the deadline."
+UNKNOWN_HINT = "Start again: it is read back then, and not sent twice. Or look at https://numer.ai/models."
+LATE_HINT = "Start earlier, or with more slots: it has to arrive before the deadline."
 
 
 class State(Enum):
@@ -62,3 +78,109 @@ class RoundResults:
         """0: all are on time, or ready; 1: models failed; 3: the platform, the network or this machine kept some."""
         statuses = [model.state.exit_status for model in self.models]
         return Blame.RUNTIME.exit_status if self.problem else max(statuses, default=0)
+
+
+def read_results(folder: RoundFolder, now: datetime) -> RoundResults:
+    """How the models of the round stand now. Raises OSError, and Fault for what is damaged and of the whole round."""
+    round_ = folder.round
+    correlations = folder.correlations()
+    models = []
+    for name, slot in sorted(folder.slots().items()):
+        result = _result_of(folder, name, slot, is_over=now >= round_.deadline)
+        models.append(replace(result, correlations=correlations.get(name)))
+    return RoundResults(round_.number, round_.opening, round_.deadline, models)
+
+
+def _result_of(folder: RoundFolder, name: str, slot: SlotRecord, is_over: bool) -> ModelResult:
+    result = ModelResult(
+        name=name,
+        state=State.LATE if is_over else State.WAITING,
+        pickle_sha256=slot.pickle_sha256,
+        time_limit=slot.time_limit,
+        memory_limit=slot.memory_limit,
+    )
+    try:
+        submission, found = folder.submission(name), folder.outcome(slot)
+    except Fault as fault:  # What is damaged of one model says nothing of the others.
+        return replace(result, state=State.ERROR, code=fault.code.label, message=fault.message, hint=fault.hint)
+    outcome = found[0] if found else None
+    result = _with_usage(result, outcome)
+    return (
+        (_of_submission(result, submission, is_over) if submission else None)
+        or _of_slot(result, slot, submission)
+        or _of_outcome(result, outcome, submission)
+    )
+
+
+def _with_usage(result: ModelResult, outcome: Mapping[str, Any] | None) -> ModelResult:
+    usage = _section(outcome, "usage")
+    return replace(result, wall_s=usage.get("wall_s"), peak_memory_bytes=usage.get("peak_memory_bytes"))
+
+
+def _section(outcome: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
+    found = (outcome or {}).get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _of_submission(result: ModelResult, submission: SubmissionRecord, is_over: bool) -> ModelResult | None:
+    """How it stands by the submission of this pickle, or of somebody else; None if that does not say it."""
+    if submission.is_foreign:
+        message = "Somebody else submitted for this slot; it was left as it is."
+        return replace(result, state=State.ON_TIME, message=message, submitted=submission.at)
+    if submission.pickle_sha256 != result.pickle_sha256 or submission.state == BEGUN:
+        return None
+    if submission.state == ACCEPTED:
+        return _accepted(result, submission)
+    if submission.state == REJECTED:
+        message = _sentence(submission.error) + _stays(submission)
+        return replace(result, state=State.REJECTED, message=message, hint=REJECTED_HINT)
+    state = State.ERROR if is_over else State.WAITING
+    what = "Numerai did not say" if submission.state == SENT else "It could not be found out"
+    message = f"{what} what became of the submission." if is_over else "The submission is yet to be read back."
+    return replace(result, state=state, message=message, hint=UNKNOWN_HINT if is_over else "")
+
+
+def _accepted(result: ModelResult, submission: SubmissionRecord) -> ModelResult:
+    if submission.status == ON_TIME:
+        return replace(result, state=State.ON_TIME, submitted=submission.at)
+    message = f"Numerai took the submission as {submission.status}."
+    return replace(result, state=State.LATE, message=message, hint=LATE_HINT, submitted=submission.at)
+
+
+def _of_slot(result: ModelResult, slot: SlotRecord, submission: SubmissionRecord | None) -> ModelResult | None:
+    """How it stands if nothing can be submitted in this slot."""
+    if not slot.problem:
+        return None
+    return replace(result, state=State.NO_SLOT, message=_sentence(slot.problem) + _stays(submission))
+
+
+def _of_outcome(
+    result: ModelResult, outcome: Mapping[str, Any] | None, submission: SubmissionRecord | None
+) -> ModelResult:
+    """How it stands by how the pickle ran, if it did; what is on time counts more than that it was not sent."""
+    standing = submission.on_time if submission else None
+    if outcome and outcome["status"] != SUCCESS:
+        state = State.FAILED if outcome["status"] == Blame.MODEL.status else State.ERROR
+        fault = _section(outcome, "fault")
+        code, message, hint = (str(fault.get(name) or "") for name in ("code", "message", "hint"))
+        return replace(result, state=state, code=code, message=message + _stays(submission), hint=hint)
+    began = submission if submission and submission.pickle_sha256 == result.pickle_sha256 else None
+    problem = _sentence(began.error) if began and began.error else ""
+    if standing:
+        message = (problem or "The pickle has changed since.") + _stays(submission)
+        return replace(result, state=State.ON_TIME, message=message, submitted=standing.at)
+    if outcome and not began:
+        return replace(result, state=State.READY)
+    if result.state is State.LATE:
+        return replace(result, message=problem or "The deadline was over before its predictions were there.")
+    return replace(result, message=problem)
+
+
+def _stays(submission: SubmissionRecord | None) -> str:
+    """That what is on time was not replaced."""
+    standing = submission.on_time if submission else None
+    return f" The submission of {standing.at:%H:%M} UTC stays." if standing and standing.at else ""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,14 +1,54 @@
 """Submits predictions, each at most once, and reads back from the platform what became of them.
 
 A record is written before each step, so that whoever starts again after a kill knows what may have happened:
-sending (the file is uploaded) -> sent (createSubmission answered) -> accepted or rejected (read back).
+begun -> sending (the file is uploaded) -> sent (createSubmission answered) -> accepted or rejected (read back).
 """
 
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
-from numerai_predict.api import NumeraiApi, OpenRound, Slot
+from numerai_predict.api import (
+    ON_TIME,
+    PENDING,
+    ApiRefused,
+    ApiUnreachable,
+    NumeraiApi,
+    OpenRound,
+    Slot,
+    Submission,
+)
 from numerai_predict.tournament.clock import Clock
-from numerai_predict.tournament.round_folder import RoundFolder, SlotRecord
+from numerai_predict.tournament.round_folder import (
+    ACCEPTED,
+    BEGUN,
+    REJECTED,
+    SENDING,
+    SENT,
+    RoundFolder,
+    SlotRecord,
+    SubmissionRecord,
+)
+
+T = TypeVar("T")
+
+# The first and the longest pause between two questions of one kind.
+PAUSE_S = 5.0
+LONGEST_PAUSE_S = 60.0
+# So long before the deadline nothing is created any more: it takes its way to arrive. In place of one that is on time,
+# a late one would do harm.
+CREATE_S = 5.0
+REPLACE_S = 90.0
+# So long after the deadline it is still asked for what became of a submission.
+READ_BACK_S = 300.0
+# The status of a late one, which Numerai keeps for the round to come; and of any one for a while.
+QUEUED = "queued"
+
+_log = logging.getLogger(__name__)
 
 
 class Submitter:
@@ -17,16 +57,216 @@ class Submitter:
     """
 
     def __init__(self, api: NumeraiApi, folder: RoundFolder, round_: OpenRound, clock: Clock, trigger_id: str | None):
-        raise NotImplementedError
+        self._api = api
+        self._folder = folder
+        self._round = round_
+        self._clock = clock
+        self._trigger_id = trigger_id
 
     def submit(self, name: str, slot: Slot, record: SlotRecord, csv: Path) -> None:
         """Bring the submission as far as it goes until the deadline, reading it back until it is accepted or rejected.
-        What became of it is in the folder; raises OSError and ApiError, after which `submit` may be called again.
+        What became of it is in the folder; raises OSError, Fault for a damaged record, and ApiError, after which
+        `submit` may be called again.
         """
-        raise NotImplementedError
+        for pause in _pauses():
+            found = self.read_back(name, slot)
+            if found is not None and found.state == SENT:  # It did not end until READ_BACK_S.
+                return
+            if self.is_settled(name, slot, record) or not self._send(name, slot, record, csv):
+                return
+            found = self.read_back(name, slot)
+            if found is None or found.state != BEGUN:
+                return
+            self._clock.sleep(pause)
 
     def is_settled(self, name: str, slot: Slot, record: SlotRecord) -> bool:
-        """Whether there is nothing to do for this slot: this pickle's predictions are on time, or those of a pickle
-        that somebody else submitted, of which nothing is known here.
+        """Whether there is nothing to do for this slot: this pickle's predictions are at Numerai, or those of a pickle
+        that somebody else submitted, of which nothing is known here. That is recorded then. Raises OSError and Fault.
         """
-        raise NotImplementedError
+        found = self._folder.submission(name)
+        if found is None or not (found.id or found.standing or found.state == SENDING):
+            theirs = [latest for latest in slot.latest if (latest.round, latest.status) == (self._round.number, ON_TIME)]
+            if theirs:
+                self._note_foreign(name, theirs[0].file_name)
+            return bool(theirs)
+        if found.is_foreign:
+            return True
+        if found.pickle_sha256 != record.pickle_sha256:
+            return False
+        return found.state == ACCEPTED or (found.state == REJECTED and self._is_of(found, record))
+
+    def read_back(self, name: str, slot: Slot) -> SubmissionRecord | None:
+        """Find out what became of a submission that was begun, by this start or one that was killed; returns what is
+        known of it now. Sends nothing. Raises as `submit`.
+        """
+        found = self._folder.submission(name)
+        if found is not None and found.state == SENDING:
+            found = self._find(name, slot, found)
+        if found is not None and found.state == SENT:
+            found = self._follow(name, slot, found)
+        return found
+
+    @property
+    def _end(self) -> datetime:
+        """Until when what became of submissions is asked for."""
+        return self._round.deadline + timedelta(seconds=READ_BACK_S)
+
+    def _is_of(self, found: SubmissionRecord, record: SlotRecord) -> bool:
+        """Whether it was made of the predictions that are there: those that Numerai rejected once, it would again."""
+        outcome = self._folder.outcome(record)
+        return bool(found.id) and outcome is not None and outcome[0].get("csv_sha256") == found.csv_sha256
+
+    def _write(self, name: str, record: SubmissionRecord) -> SubmissionRecord:
+        record = replace(record, at=self._clock.now())
+        self._folder.write_submission(name, record)
+        return record
+
+    def _note_foreign(self, name: str, file_name: str, id_: str = "") -> None:
+        _log.warning("%s: somebody else submitted for round %d; it is left as it is.", name, self._round.number)
+        self._write(name, SubmissionRecord(ACCEPTED, "", "", file_name, id=id_, status=ON_TIME))
+
+    # What became of it
+
+    def _find(self, name: str, slot: Slot, found: SubmissionRecord) -> SubmissionRecord:
+        """Whether a submission was made of the file. One that is not there is looked for once more: that it was asked
+        for is all that is known, and Numerai may be at it still.
+        """
+        for is_last in (False, True):
+            there = self._ask(lambda: self._api.submissions(slot.id), self._end)
+            if (id_ := self._created(there, found)) is not None:
+                return self._write(name, replace(found, state=SENT, id=id_))
+            if not is_last:
+                self._clock.sleep(PAUSE_S)
+        return self._write(name, replace(found, state=BEGUN, error="It did not arrive at Numerai."))
+
+    def _created(self, there: Iterable[Submission], found: SubmissionRecord) -> str | None:
+        """The id of the submission of the file of this record, if there is one."""
+        for submission in there:
+            is_new = submission.id not in found.known
+            is_here = submission.round in (None, self._round.number)
+            if is_new and (submission.file_name == found.file_name or (not submission.file_name and is_here)):
+                return submission.id
+        return None
+
+    def _follow(self, name: str, slot: Slot, found: SubmissionRecord) -> SubmissionRecord:
+        """Wait until it is known how the submission ended."""
+        for pause in _pauses():
+            there = self._ask(lambda: self._api.submissions(slot.id), self._end)
+            seen = next((submission for submission in there if submission.id == found.id), None)
+            is_last = self._clock.now() + timedelta(seconds=pause) >= self._end
+            if seen is not None and (ended := self._ended(found, seen, is_last)) is not None:
+                _log.info("%s: %s %s", name, ended.state, ended.error or ended.status)
+                return self._write(name, ended)
+            if is_last:
+                break
+            self._clock.sleep(pause)
+        return found
+
+    def _ended(self, found: SubmissionRecord, seen: Submission, is_last: bool) -> SubmissionRecord | None:
+        """How it ended; None if it has not."""
+        if seen.round not in (None, self._round.number):
+            error = f"It went to round {seen.round}, not to round {self._round.number}."
+            return replace(found, state=REJECTED, status=seen.status, error=error)
+        if seen.error:
+            return replace(found, state=REJECTED, status=seen.status, error=seen.error)
+        if seen.status not in PENDING or (is_last and seen.status == QUEUED):
+            standing = None if seen.status == ON_TIME else found.standing
+            return replace(found, state=ACCEPTED, status=seen.status, standing=standing)
+        return None
+
+    # The steps until it is there
+
+    def _send(self, name: str, slot: Slot, record: SlotRecord, csv: Path) -> bool:
+        """Upload the predictions and make a submission of them; whether that was tried, and it is to be found out what
+        became of it.
+        """
+        before = self._folder.submission(name)
+        content = csv.read_bytes()
+        standing = before.on_time if before else None
+        draft = SubmissionRecord(
+            BEGUN, record.pickle_sha256, hashlib.sha256(content).hexdigest(), "", standing=standing
+        )
+        try:
+            return self._try_to_send(name, slot, draft, before, content)
+        except ApiUnreachable as error:
+            self._write(name, replace(draft, error=str(error)))
+            raise
+        except ApiRefused as error:
+            _log.warning("%s: Numerai refuses the submission: %s", name, error)
+            self._write(name, replace(draft, state=REJECTED, error=str(error)))
+            return False
+
+    def _try_to_send(
+        self, name: str, slot: Slot, draft: SubmissionRecord, before: SubmissionRecord | None, content: bytes
+    ) -> bool:
+        until = self._last_moment(draft)
+        if problem := self._obstacle(until):
+            return self._leave(name, draft, problem)
+        file_name = self._ask(lambda: self._api.upload(slot.id, content, f"{name}.csv"), until)
+        there = self._ask(lambda: self._api.submissions(slot.id), until)
+        if before is not None and before.state == BEGUN and (id_ := self._created(there, before)) is not None:
+            self._write(name, replace(before, state=SENT, id=id_, error=""))  # It took its time.
+            return True
+        if (theirs := self._foreign(there, before)) is not None:
+            self._note_foreign(name, theirs.file_name, theirs.id)
+            return False
+        if self._clock.now() >= until:
+            return self._leave(name, draft, "The deadline was over before it could be sent.")
+        sending = replace(draft, state=SENDING, file_name=file_name, known=tuple(known.id for known in there))
+        self._create(name, slot, self._write(name, sending))
+        return True
+
+    def _create(self, name: str, slot: Slot, sending: SubmissionRecord) -> None:
+        try:
+            id_ = self._api.create_submission(
+                slot.id, sending.file_name, self._round.datestamp, self._trigger_id
+            )
+        except ApiUnreachable as error:
+            _log.warning("%s: whether the submission was made is to be found out: %s", name, error)
+        else:
+            self._write(name, replace(sending, state=SENT, id=id_))
+
+    def _leave(self, name: str, draft: SubmissionRecord, problem: str) -> bool:
+        _log.warning("%s: %s", name, problem)
+        self._write(name, replace(draft, error=problem))
+        return False
+
+    def _last_moment(self, draft: SubmissionRecord) -> datetime:
+        """Until when this may be created."""
+        return self._round.deadline - timedelta(seconds=REPLACE_S if draft.standing else CREATE_S)
+
+    def _obstacle(self, until: datetime) -> str:
+        """Why nothing can be sent now, as a sentence; empty: it can."""
+        if self._clock.now() < until:
+            current = self._ask(self._api.current_round, until)
+            if current is None or current.number != self._round.number:
+                where = f"in round {current.number}" if current else "between rounds"
+                return f"Numerai is {where}, and these predictions are of round {self._round.number}."
+            until = min(until, current.deadline)
+        return "" if self._clock.now() < until else "The deadline was over before it could be sent."
+
+    def _foreign(self, there: Iterable[Submission], before: SubmissionRecord | None) -> Submission | None:
+        """The submission that counts for this round, if it is on time and none of ours."""
+        ours = {record.id for record in (before, before.standing if before else None) if record is not None}
+        on_time = (seen for seen in there if seen.round == self._round.number and seen.status == ON_TIME)
+        first = next(on_time, None)
+        return first if first is not None and first.id not in ours else None
+
+    def _ask(self, question: Callable[[], T], until: datetime) -> T:
+        """The answer; asked again until then while there is none. Raises ApiUnreachable and ApiRefused."""
+        for pause in _pauses():
+            try:
+                return question()
+            except ApiUnreachable:
+                if self._clock.now() + timedelta(seconds=pause) >= until:
+                    raise
+            self._clock.sleep(pause)
+        raise AssertionError("pauses never end")
+
+
+def _pauses() -> Iterator[float]:
+    """How long to wait before the next try, for ever."""
+    pause = PAUSE_S
+    while True:
+        yield pause
+        pause = min(1.5 * pause, LONGEST_PAUSE_S)
