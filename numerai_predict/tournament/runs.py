@@ -132,24 +132,18 @@ def pickles_of(models: Iterable[TournamentModel]) -> dict[str, PickleToRun]:
     return found
 
 
-def rows_of(pickles: Collection[PickleToRun], cpu_s: Mapping[str, float]) -> list[Row]:
-    """The rows of a manifest that run them; `cpu_s` are the CPU seconds of earlier runs by the stems of ids."""
-    asked = [pickle for pickle in pickles if pickle.python is None]
-    looks = zip(asked, look_into_all(pickle.path for pickle in asked), strict=True)
-    pythons = {pickle.id: python_of(report) for pickle, report in looks}
-    return [
-        Row(
-            id=pickle.id,
-            model=str(pickle.path),
-            python=pickle.python or pythons[pickle.id],
-            sha256=pickle.sha256,
-            time_limit=pickle.time_limit,
-            memory_limit=pickle.memory_limit,
-            cpu_s=cpu_s.get(_stem(pickle.id)),
-            strict=True,
-        )
-        for pickle in pickles
-    ]
+def row_of(pickle: PickleToRun, python: str | None, cpu_s: float | None = None) -> Row:
+    """The row of a manifest that runs it under that Python."""
+    return Row(
+        id=pickle.id,
+        model=str(pickle.path),
+        python=python,
+        sha256=pickle.sha256,
+        time_limit=pickle.time_limit,
+        memory_limit=pickle.memory_limit,
+        cpu_s=cpu_s,
+        strict=True,
+    )
 
 
 def run_here(place: Path, native: bool, slots: int | None, show: Callable[[Standing], None]) -> Standing:
@@ -223,7 +217,8 @@ def _run_for(
     rows = _rows_left(runs[-1], left) if runs else None
     run = runs[-1] if rows else place / str(int(runs[-1].name) + 1 if runs else 1)
     if not rows:
-        rows = rows_of(left.values(), _cpu_s(folder.path.absolute().parent, folder.round.number))
+        pythons, cpu_s = _pythons(left.values()), _cpu_s(folder.path.absolute().parent, folder.round.number)
+        rows = [row_of(pickle, pythons[row], cpu_s.get(_stem(row))) for row, pickle in left.items()]
     run.mkdir(parents=True, exist_ok=True)
     schedule = Schedule(folder.round.number, folder.round.opening, deadline)
     write_round(open_store(str(run)), rows, folder.live, folder.benchmarks, schedule)
@@ -235,6 +230,14 @@ def _rows_left(run: Path, left: Mapping[str, PickleToRun]) -> list[Row]:
     rows = _standing(run).left
     is_same = {row.id for row in rows} == left.keys() and all(left[row.id].is_run_by(row) for row in rows)
     return list(rows) if is_same else []
+
+
+def _pythons(pickles: Collection[PickleToRun]) -> dict[str, str | None]:
+    """Which Python runs each, by their ids; pickles for which nobody has said it are looked into."""
+    asked = [pickle for pickle in pickles if pickle.python is None]
+    reports = look_into_all(pickle.path for pickle in asked)
+    found = {pickle.id: python_of(report) for pickle, report in zip(asked, reports, strict=True)}
+    return {pickle.id: pickle.python or found[pickle.id] for pickle in pickles}
 
 
 def _runs_in(place: Path) -> list[Path]:
