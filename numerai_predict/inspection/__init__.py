@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numerai_predict.inspection.inspect import inspect_pickle, open_pickle
     from numerai_predict.inspection.installed import is_here, is_namespace, is_package_of_its_own, version_of
     from numerai_predict.inspection.mentions import mentioned
-    from numerai_predict.inspection.packages import module_of
+    from numerai_predict.inspection.packages import module_of, platform_version
     from numerai_predict.inspection.preflight import (
         IMAGES,
         before_loading,
@@ -51,6 +51,7 @@ __all__ = [
     "open_pickle",
     "optional_second_argument",
     "other_pythons",
+    "platform_version",
     "sha256",
     "version_of",
 ]
@@ -64,7 +65,7 @@ __getattr__ = on_demand(
         "inspect": "inspect_pickle open_pickle",
         "installed": "is_here is_namespace is_package_of_its_own version_of",
         "mentions": "mentioned",
-        "packages": "module_of",
+        "packages": "module_of platform_version",
         "preflight": ("IMAGES before_loading doubts expected named_in_main named_in_nested_pickle other_pythons"),
         "remedies": "for_another_version for_missing lacking",
     },

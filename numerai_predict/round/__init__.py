@@ -8,9 +8,18 @@ if TYPE_CHECKING:
     from numerai_predict.round.array_job import array_index, array_size
     from numerai_predict.round.claims import LEASE_S
     from numerai_predict.round.local_round import LocalRound
-    from numerai_predict.round.manifest import Row
+    from numerai_predict.round.manifest import MANIFEST, Row, Schedule
     from numerai_predict.round.open_store import open_store
-    from numerai_predict.round.prepare import MODEL_NAME, Ingredients, folder_of, prepare_round
+    from numerai_predict.round.prepare import (
+        MODEL_NAME,
+        Ingredients,
+        folder_of,
+        id_of,
+        look_into_all,
+        prepare_round,
+        python_of,
+        write_round,
+    )
     from numerai_predict.round.progress import LiveTable, progress_line, round_summary, table
     from numerai_predict.round.prometheus import exposition
     from numerai_predict.round.slots import (
@@ -18,9 +27,11 @@ if TYPE_CHECKING:
         NativeWorkers,
         Workers,
         alone_on_this_machine,
+        check_engine,
+        image_of,
         slots_that_fit,
     )
-    from numerai_predict.round.standing import RoundWatch, Standing
+    from numerai_predict.round.standing import ModelEnd, RoundWatch, Standing, read_ends
     from numerai_predict.round.store import Store, StoreError
     from numerai_predict.round.templates import Templates
     from numerai_predict.round.warm_run import run_warm
@@ -28,14 +39,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEASE_S",
+    "MANIFEST",
     "MODEL_NAME",
     "ContainerWorkers",
     "Ingredients",
     "LiveTable",
     "LocalRound",
+    "ModelEnd",
     "NativeWorkers",
     "RoundWatch",
     "Row",
+    "Schedule",
     "Share",
     "Standing",
     "Store",
@@ -46,29 +60,36 @@ __all__ = [
     "alone_on_this_machine",
     "array_index",
     "array_size",
+    "check_engine",
     "exposition",
     "folder_of",
+    "id_of",
+    "image_of",
+    "look_into_all",
     "open_store",
     "prepare_round",
     "progress_line",
+    "python_of",
+    "read_ends",
     "round_summary",
     "run_warm",
     "slots_that_fit",
     "table",
     "work",
+    "write_round",
 ]
 
 __getattr__ = on_demand(
     __name__,
     {
         "local_round": "LocalRound",
-        "manifest": "Row",
+        "manifest": "MANIFEST Row Schedule",
         "open_store": "open_store",
-        "prepare": "MODEL_NAME Ingredients folder_of prepare_round",
+        "prepare": "MODEL_NAME Ingredients folder_of id_of look_into_all prepare_round python_of write_round",
         "progress": "LiveTable progress_line round_summary table",
         "prometheus": "exposition",
-        "slots": "ContainerWorkers NativeWorkers Workers alone_on_this_machine slots_that_fit",
-        "standing": "RoundWatch Standing",
+        "slots": ("ContainerWorkers NativeWorkers Workers alone_on_this_machine check_engine image_of slots_that_fit"),
+        "standing": "ModelEnd RoundWatch Standing read_ends",
         "store": "Store StoreError",
         "array_job": "array_index array_size",
         "claims": "LEASE_S",

@@ -39,6 +39,7 @@ class Row:
     time_limit: float = TIME_LIMIT_S
     memory_limit: int = MEMORY_LIMIT
     cpu_s: float | None = None
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,13 @@ def manifest_line(row: Row) -> bytes:
     named = ((known.name, getattr(row, known.name), known.default) for known in fields(row))
     given = {name: dict(value) if name == "post_data" else value for name, value, default in named if value != default}
     return json.dumps(given).encode() + b"\n"
+
+
+def schedule_json(schedule: Schedule) -> bytes:
+    """The content of round.json."""
+    times = {"opening": schedule.opening, "deadline": schedule.deadline}
+    written = {name: time.isoformat() if time else None for name, time in times.items()}
+    return json.dumps({"number": schedule.number, **written}).encode() + b"\n"
 
 
 def _row(line: bytes) -> Row:
@@ -191,6 +199,11 @@ def _whole_number(name: str, value: Any) -> int:
     return int(value)
 
 
+def _truth(name: str, value: Any) -> bool:
+    _require(isinstance(value, bool), f"{name} is neither true nor false")
+    return bool(value)
+
+
 def _time(name: str, value: Any) -> datetime:
     match = TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
@@ -215,6 +228,7 @@ _ROW: Mapping[str, Callable[[str, Any], Any]] = {
     "time_limit": _number,
     "memory_limit": _whole_number,
     "cpu_s": _number,
+    "strict": _truth,
 }
 _SCHEDULE: Mapping[str, Callable[[str, Any], Any]] = {
     "number": _whole_number,
@@ -222,4 +236,4 @@ _SCHEDULE: Mapping[str, Callable[[str, Any], Any]] = {
     "deadline": _time,
 }
 # What nothing cannot be said of, but by leaving it out.
-_NEVER_NULL = ("id", "model", "time_limit", "memory_limit")
+_NEVER_NULL = ("id", "model", "time_limit", "memory_limit", "strict")

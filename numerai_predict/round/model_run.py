@@ -111,6 +111,7 @@ class ModelRunner:
             post_data=row.post_data,
             time_limit=time_limit,
             memory_limit=row.memory_limit,
+            strict=row.strict,
         )
 
     def _fetch(self, row: Row, folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """Makes what a round lacks: its manifest from a folder of models, the live data, and round.json."""
 
-import json
 import logging
 import os
 import re
@@ -16,7 +15,16 @@ from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import COMPRESSED, IMAGES, TAR_SUFFIXES, THIS_PYTHON
 from numerai_predict.platform_limits import BENCHMARKS, DATASET
 from numerai_predict.report import RunReport
-from numerai_predict.round.manifest import LONGEST_ID, MANIFEST, ROUND, Row, manifest_line, read_manifest
+from numerai_predict.round.manifest import (
+    LONGEST_ID,
+    MANIFEST,
+    ROUND,
+    Row,
+    Schedule,
+    manifest_line,
+    read_manifest,
+    schedule_json,
+)
 from numerai_predict.round.model_run import BENCHMARKS as LIVE_BENCHMARKS
 from numerai_predict.round.model_run import LIVE
 from numerai_predict.round.standing import read_ends
@@ -34,6 +42,7 @@ NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 MOST_SHOWN = 5
 
 _log = logging.getLogger(__name__)
+_Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 
@@ -61,12 +70,26 @@ def prepare_round(store: Store, ingredients: Ingredients) -> list[Row]:
         message = f"argument --models: {store.address} has no {MANIFEST} yet, so a folder of models is needed"
         raise Fault(Code.USAGE, message)
     _add_data(store, ingredients)
-    opening = {"number": None, "opening": datetime.now(timezone.utc).isoformat(), "deadline": None}
-    store.create(ROUND, json.dumps(opening).encode() + b"\n")
+    store.create(ROUND, schedule_json(Schedule(opening=datetime.now(timezone.utc))))
     if not has_manifest:
-        rows = _make_rows(store, files, ingredients.last)
-        store.create(MANIFEST, b"".join(map(manifest_line, rows)))
+        _create_manifest(store, _make_rows(store, files, ingredients.last))
     return read_manifest(store)
+
+
+def write_round(store: Store, rows: Iterable[Row], live: Path, benchmarks: Path, schedule: Schedule) -> None:
+    """Make a round of these models and local data files, and give it this schedule, in place of another. Models and
+    data that it has already are not changed. Raises OSError and StoreError.
+    """
+    for key, file in ((LIVE, live), (LIVE_BENCHMARKS, benchmarks)):
+        if Path(key).name not in store.names("data"):
+            store.create(key, file.read_bytes())
+    store.write(ROUND, schedule_json(schedule))
+    _create_manifest(store, rows)
+
+
+def _create_manifest(store: Store, rows: Iterable[Row]) -> None:
+    """The last of a round that is made: one that has a manifest is complete."""
+    store.create(MANIFEST, b"".join(map(manifest_line, rows)))
 
 
 def folder_of(address: str) -> Path | None:
@@ -92,10 +115,14 @@ def models_in(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _new_id(name: str, taken: Mapping[str, object]) -> str:
+def id_of(name: str) -> str:
+    """The id for a pickle's file name: without what it ends in, and with what an id may have only."""
     match = MODEL_NAME.fullmatch(name)
-    assert match
-    plain = NOT_IN_IDS.sub("_", match["id"]).lstrip(".")[:LONGEST_ID] or "model"
+    return NOT_IN_IDS.sub("_", match["id"] if match else name).lstrip(".")[:LONGEST_ID] or "model"
+
+
+def _new_id(name: str, taken: Mapping[str, object]) -> str:
+    plain = id_of(name)
     endings = (f"-{number}" for number in range(2, len(taken) + 3))
     numbered = (plain[: LONGEST_ID - len(ending)] + ending for ending in endings)
     return next(one for one in (plain, *numbered) if one not in taken)
@@ -139,7 +166,7 @@ def _make_rows(store: Store, files: Mapping[str, Path], last: Store | None) -> l
 
     def row_of(model_id: str) -> Row:
         place = _stored_as(store, model_id, files)
-        python = python_of(_inspected(files[model_id]))
+        python = python_of(_look_into(files[model_id]))
         if folder_of(store.address) is None:
             store.write(place, files[model_id].read_bytes())
         return Row(model_id, place, python=python, cpu_s=cpu_s.get(model_id))
@@ -148,16 +175,21 @@ def _make_rows(store: Store, files: Mapping[str, Path], last: Store | None) -> l
     return list(_side_by_side(row_of, files))
 
 
-def _side_by_side(function: Callable[[str], _Value], names: Iterable[str]) -> Iterator[_Value]:
+def look_into_all(models: Iterable[Path]) -> Iterator[RunReport]:
+    """What a look into each pickle finds, without loading it, in their order."""
+    return _side_by_side(_look_into, models)
+
+
+def _side_by_side(function: Callable[[_Key], _Value], keys: Iterable[_Key]) -> Iterator[_Value]:
     """The results in order. What ends this, a signal too, waits for the few calls that have begun only."""
     pool = ThreadPoolExecutor(available_cpus())
     try:
-        yield from pool.map(function, names)
+        yield from pool.map(function, keys)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _inspected(model: Path) -> RunReport:
+def _look_into(model: Path) -> RunReport:
     context = RunContext(on_findings=lambda report: None, with_digest=False)
     return inspect_model(model, tempfile.gettempdir(), context=context)
 

@@ -167,9 +167,7 @@ class ContainerWorkers:
         )
         self._images: dict[str, str] = {}
         self.pythons = tuple(sorted(IMAGES, key=lambda version: version != THIS_PYTHON))
-        if problem := _problem_of(docker):
-            message = f"no container engine answers ({problem}): start Docker, or give --native to use this Python only"
-            raise Fault(Code.USAGE, message)
+        check_engine(docker)
 
     def start(self, python: str, index: int, workers: int, log: BinaryIO) -> "ContainerWorker":
         """Start a container; raises OSError."""
@@ -185,10 +183,7 @@ class ContainerWorkers:
 
     def _image(self, python: str) -> str:
         if python not in self._images:
-            name = f"numerai_predict_py_{python.replace('.', '_')}"
-            local = f"{name}:latest"
-            found = _run(self._docker, "image", "inspect", local).returncode == 0
-            self._images[python] = local if found else f"{REGISTRY}/{name}:stable"
+            self._images[python], _ = image_of(python, self._docker)
         return self._images[python]
 
 
@@ -228,6 +223,21 @@ class ContainerWorker:
     def _remove(self) -> None:
         remove_container(self._docker, self._name)
         self._is_removed = True
+
+
+def image_of(python: str, docker: str) -> tuple[str, bool]:
+    """The image that workers of a Python are containers of, and whether it is on this machine; else it is pulled."""
+    name = f"numerai_predict_py_{python.replace('.', '_')}"
+    places = (f"{name}:latest", f"{REGISTRY}/{name}:stable")
+    here = [place for place in places if _run(docker, "image", "inspect", place).returncode == 0]
+    return (here or places[-1:])[0], bool(here)
+
+
+def check_engine(docker: str) -> None:
+    """Raises Fault if no container engine answers."""
+    if problem := _problem_of(docker):
+        message = f"no container engine answers ({problem}): start Docker, or give --native to use this Python only"
+        raise Fault(Code.USAGE, message)
 
 
 def remove_container(docker: str, name: str) -> None:

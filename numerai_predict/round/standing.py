@@ -27,7 +27,7 @@ RENEWAL_S = LEASE_S / 4
 
 @dataclass(frozen=True)
 class ModelEnd:
-    """How a model of the round ended, by its outcome: the status of its run report, the code and the message of its
+    """How a model of the round ended, by its outcome: the status of its run report, the code, message and hint of its
     fault (empty if it succeeded), what it used, and the index of the worker that ran it (None: not known).
     """
 
@@ -38,6 +38,8 @@ class ModelEnd:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     worker: int | None = None
+    hint: str = ""
+    peak_memory_bytes: int = 0
 
     @classmethod
     def of(cls, model_id: str, content: bytes) -> "ModelEnd":
@@ -53,6 +55,8 @@ class ModelEnd:
                 wall_s=float(usage.get("wall_s", 0)),
                 cpu_s=float(usage.get("cpu_s", 0)),
                 worker=(outcome.get("worker") or {}).get("index"),
+                hint=str(fault.get("hint", "")),
+                peak_memory_bytes=int(usage.get("peak_memory_bytes", 0)),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             message = f"{outcome_key(model_id)} is no run report."

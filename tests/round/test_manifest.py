@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from numerai_predict.faults import Code, Fault
 from numerai_predict.platform_limits import MEMORY_LIMIT, TIME_LIMIT_S
-from numerai_predict.round.manifest import Row, Schedule, manifest_line, read_manifest, read_schedule
+from numerai_predict.round.manifest import (
+    Row,
+    Schedule,
+    manifest_line,
+    read_manifest,
+    read_schedule,
+    schedule_json,
+)
 from numerai_predict.round.store import Store
 from tests.examples import examples
 from tests.round.memory_store import MemoryStore
@@ -67,7 +74,8 @@ class ManifestTest(ManifestTestCase):
         self.assertEqual([expected], self.rows(line()))
 
     def test_row_with_everything_has_all_of_it(self) -> None:
-        given = {"python": "3.11", "sha256": "Ab" * 32, "time_limit": 30.5, "memory_limit": 1 << 30, "cpu_s": 12}
+        given = {"python": "3.11", "sha256": "Ab" * 32, "time_limit": 30.5, "memory_limit": 1 << 30}
+        given |= {"cpu_s": 12, "strict": True}
         [row] = self.rows(line(**given, **UPLOAD))
         self.assertEqual({**given, **UPLOAD, "sha256": "ab" * 32}, {name: vars(row)[name] for name in given | UPLOAD})
 
@@ -93,9 +101,9 @@ class ManifestTest(ManifestTestCase):
     def test_null_is_as_good_as_nothing_where_nothing_is_allowed(self) -> None:
         names = ("python", "sha256", "post_url", "post_data", "cpu_s")
         self.assertEqual(self.rows(line()), self.rows(line(**dict.fromkeys(names))))
-        for name in ("id", "model", "time_limit", "memory_limit"):
+        for name in ("id", "model", "time_limit", "memory_limit", "strict"):
             with self.subTest(name):
-                self.assertRegex(self.wrong(line(**{name: None})), rf"line 1: {name} is not ")
+                self.assertRegex(self.wrong(line(**{name: None})), rf"line 1: {name} is n")
 
     def test_wrong_values_are_refused_with_their_line_and_name(self) -> None:
         digits = b'{"id": "m1", "model": "m", "cpu_s": ' + b"9" * 5000 + b"}"
@@ -123,6 +131,7 @@ class ManifestTest(ManifestTestCase):
             (line(time_limit=float("inf")), "time_limit is not "),
             *((line(memory_limit=limit), "memory_limit is not ") for limit in (-1, "4GiB", 4e9, False, 1 << 63)),
             *((line(cpu_s=cpu), "cpu_s is not ") for cpu in (-1, "7", [7])),
+            *((line(strict=strict), "strict is neither true nor false") for strict in (1, "true", [])),
             *(
                 (line(post_url=url, post_data="a=b"), "post_url is not ")
                 for url in (7, "ftp://b/", "http://[", "https://")
@@ -182,6 +191,7 @@ ROWS = st.builds(
     time_limit=st.floats(0, 1e6),
     memory_limit=st.integers(0, 1 << 40),
     cpu_s=st.none() | st.floats(0, 1e6),
+    strict=st.booleans(),
 )
 
 
@@ -245,6 +255,13 @@ class ScheduleTest(ManifestTestCase):
                 with self.subTest(value):
                     self.assertRegex(self.wrong_schedule(**{name: value}), rf"^round\.json: {name} is not a ")
         self.assertEqual("round.json: the key 'dead_line' is unknown", self.wrong_schedule(dead_line="x"))
+
+    def test_schedule_that_is_written_is_read_as_it_was(self) -> None:
+        opening = datetime(2026, 11, 27, 12, 0, 0, 123, tzinfo=timezone.utc)
+        for schedule in (Schedule(), Schedule(1342, opening, opening + timedelta(hours=1)), Schedule(opening=opening)):
+            with self.subTest(schedule):
+                self.store.write("round.json", schedule_json(schedule))
+                self.assertEqual(schedule, read_schedule(self.store))
 
     def test_schedule_that_is_no_json_is_refused(self) -> None:
         self.store.write("round.json", b"{")

@@ -5,7 +5,7 @@ import json
 import shutil
 import tempfile
 import unittest
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from unittest import mock
 
@@ -14,10 +14,18 @@ from numerai_predict.inspection import IMAGES, THIS_PYTHON
 from numerai_predict.report import RunReport
 from numerai_predict.round import prepare
 from numerai_predict.round.folder_store import FolderStore
-from numerai_predict.round.manifest import MANIFEST, Row, read_manifest, read_schedule
+from numerai_predict.round.manifest import MANIFEST, Row, Schedule, read_manifest, read_schedule
 from numerai_predict.round.model_run import BENCHMARKS as LIVE_BENCHMARKS
 from numerai_predict.round.model_run import LIVE
-from numerai_predict.round.prepare import Ingredients, models_in, prepare_round, python_of
+from numerai_predict.round.prepare import (
+    Ingredients,
+    id_of,
+    look_into_all,
+    models_in,
+    prepare_round,
+    python_of,
+    write_round,
+)
 from numerai_predict.round.store import Store
 from tests.harness import BENCHMARKS, LEGACY_MODEL, TESTS
 from tests.harness import LIVE as LIVE_FILE
@@ -175,7 +183,44 @@ class PrepareTest(PrepareTestCase):
         self.assertEqual(rows, self.prepare(self.models))
 
 
+class WriteRoundTest(PrepareTestCase):
+    ROWS = (Row("b", "/m/b.pkl", strict=True), Row("a", "/m/a.pkl"))
+    SCHEDULE = Schedule(1342, datetime(2026, 11, 27, 12, tzinfo=timezone.utc))
+
+    def test_round_has_its_models_its_data_and_its_schedule(self) -> None:
+        write_round(self.store, self.ROWS, LIVE_FILE, BENCHMARKS, self.SCHEDULE)
+        self.assertEqual(list(self.ROWS), read_manifest(self.store))
+        self.assertEqual(self.SCHEDULE, read_schedule(self.store))
+        self.assertEqual(LIVE_FILE.read_bytes(), (self.round / LIVE).read_bytes())
+        self.assertEqual(BENCHMARKS.read_bytes(), (self.round / LIVE_BENCHMARKS).read_bytes())
+
+    def test_round_that_is_there_gets_another_schedule_and_no_other_models_or_data(self) -> None:
+        write_round(self.store, self.ROWS, LIVE_FILE, BENCHMARKS, self.SCHEDULE)
+        write_round(self.store, self.ROWS[:1], BENCHMARKS, LIVE_FILE, Schedule(7))
+        self.assertEqual(list(self.ROWS), read_manifest(self.store))
+        self.assertEqual(LIVE_FILE.read_bytes(), (self.round / LIVE).read_bytes())
+        self.assertEqual(Schedule(7), read_schedule(self.store))
+
+    def test_round_whose_data_is_not_there_is_not_made(self) -> None:
+        with self.assertRaises(FileNotFoundError):
+            write_round(self.store, self.ROWS, LIVE_FILE, self.folder / "none", self.SCHEDULE)
+        self.assertFalse((self.round / MANIFEST).exists())
+
+    def test_reports_of_looks_come_in_the_order_of_the_pickles(self) -> None:
+        (self.models / "a.pkl").write_bytes(b"<html>")
+        self.add("b.pkl", model=OTHER_MODEL)
+        self.add("c.pkl")
+        found = list(look_into_all(self.models / name for name in ("c.pkl", "a.pkl", "b.pkl")))
+        self.assertEqual([THIS_PYTHON, None, OTHER_PYTHON], [python_of(report) for report in found])
+        self.assertEqual("not_a_pickle", found[1].fault.code if found[1].fault else "")
+
+
 class NamesTest(PrepareTestCase):
+    def test_id_of_a_name_that_is_no_usual_one_is_made_of_all_of_it(self) -> None:
+        for name, model_id in (("a.pkl.gz", "a"), ("a b.pickle", "a_b.pickle"), (".pkl", "pkl"), ("..", "model")):
+            with self.subTest(name):
+                self.assertEqual(model_id, id_of(name))
+
     def ids(self, *names: str) -> dict[str, str]:
         for name in names:
             (self.models / name).touch()

@@ -119,6 +119,12 @@ class ContainersTest(unittest.TestCase):
         self.end(self.start(self.workers(), "3.10"))
         self.assertEqual("numerai_predict_py_3_10:latest", self.calls()[-1][-9])
 
+    def test_image_that_is_not_here_is_said_to_be_pulled(self) -> None:
+        docker = str(self.docker)
+        self.assertEqual(("ghcr.io/numerai/numerai_predict_py_3_12:stable", False), slots.image_of("3.12", docker))
+        (self.folder / "local").touch()
+        self.assertEqual(("numerai_predict_py_3_12:latest", True), slots.image_of("3.12", docker))
+
     def test_user_is_that_of_this_process_unless_it_is_root(self) -> None:
         with mock.patch("os.getuid", return_value=1000), mock.patch("os.getgid", return_value=1001):
             words = self.run_words()

@@ -87,6 +87,14 @@ class RoundWatchTest(unittest.TestCase):
                 (end,) = watch.look().errors
                 self.assertEqual(("internal_error", "outcomes/a.json is no run report."), (end.code, end.message))
 
+    def test_end_says_why_what_helps_and_what_was_used(self) -> None:
+        watch = self.watch("fails-a")
+        said = json.loads(outcome("fails-a"))
+        said["fault"]["hint"], said["usage"]["peak_memory_bytes"] = "Fill them.", 1 << 20
+        self.store.create("outcomes/fails-a.json", json.dumps(said).encode())
+        (end,) = watch.look().failed
+        self.assertEqual(("nan_predictions", "Fill them.", 1 << 20), (end.code, end.hint, end.peak_memory_bytes))
+
     def test_outcome_of_a_model_that_the_manifest_does_not_list_counts_for_nothing(self) -> None:
         watch = self.watch("a")
         self.end("a", "fails-other")

@@ -73,6 +73,10 @@ def waits_and_returns_nothing(file: Path) -> Callable[[pd.DataFrame], None]:
     return predict
 
 
+def returns_constant(live_features: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"prediction": 0.5}, index=live_features.index)
+
+
 class RoundTest(WorkerTestCase):
     """What a round has when it is over."""
 
@@ -166,6 +170,12 @@ class RoundTest(WorkerTestCase):
         said = self.outcome("a")["fault"]["message"]
         self.assertRegex(said, "models/a.pkl is another file than the manifest means: its SHA-256 is [0-9a-f]{64}, and")
         self.assertFalse((self.round / "predictions").exists())
+
+    def test_acceptance_rules_fail_the_model_where_its_row_is_strict(self) -> None:
+        self.add("strict", returns_constant, strict=True)
+        self.add("warned", returns_constant)
+        self.assertEqual(0, self.work().status)
+        self.assertEqual({"strict": "constant_predictions", "warned": "success"}, self.codes())
 
     def test_model_computes_with_one_thread_unless_the_environment_says_otherwise(self) -> None:
         self.add("a", shows_threads)
