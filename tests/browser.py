@@ -51,13 +51,13 @@ class Tab:
         answer = self._ask("Page.captureScreenshot", {"captureBeyondViewport": whole})
         path.write_bytes(base64.b64decode(answer["data"]))
 
-    def show(self, url: str, width: int, height: int, is_dark: bool, is_phone: bool) -> None:
+    def show(self, url: str, width: int, height: int, dark: bool, phone: bool) -> None:
         """Go there, and wait until everything is loaded and drawn."""
         for domain in ("Page", "Runtime", "Network", "Log"):
             self._ask(f"{domain}.enable")
-        window = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
+        window = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
         self._ask("Emulation.setDeviceMetricsOverride", window)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._ask("Emulation.setEmulatedMedia", {"features": [scheme]})
         if problem := self._ask("Page.navigate", {"url": url}).get("errorText"):
             raise AssertionError(f"{url}: {problem}")
@@ -88,14 +88,14 @@ class Browser:
         self._asked = 0
         self._tabs: dict[str, Tab] = {}
 
-    def open(self, url: str, width: int = 1280, height: int = 900, is_dark: bool = False, is_phone: bool = False) -> Tab:
+    def open(self, url: str, width: int = 1280, height: int = 900, *, dark: bool = False, phone: bool = False) -> Tab:
         """The page of this address in a window of so many CSS pixels. A phone's is as wide as the page's
         `<meta name="viewport">` says.
         """
         target = self.ask("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = self.ask("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         self._tabs[session] = tab = Tab(self, session)
-        tab.show(url, width, height, is_dark, is_phone)
+        tab.show(url, width, height, dark, phone)
         return tab
 
     def ask(self, method: str, parameters: dict[str, Any] | None = None, session: str | None = None) -> dict[str, Any]:
