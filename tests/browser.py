@@ -51,6 +51,10 @@ class Tab:
         answer = self._ask("Page.captureScreenshot", {"captureBeyondViewport": whole})
         path.write_bytes(base64.b64decode(answer["data"]))
 
+    def close(self) -> None:
+        """Let go of it."""
+        self._browser.close_tab(self._session)
+
     def show(self, url: str, width: int, height: int, dark: bool, phone: bool) -> None:
         """Go there, and wait until everything is loaded and drawn."""
         for domain in ("Page", "Runtime", "Network", "Log"):
@@ -97,6 +101,11 @@ class Browser:
         self._tabs[session] = tab = Tab(self, session)
         tab.show(url, width, height, dark, phone)
         return tab
+
+    def close_tab(self, session: str) -> None:
+        """What `Tab.close` does."""
+        self.ask("Page.close", session=session)
+        del self._tabs[session]
 
     def ask(self, method: str, parameters: dict[str, Any] | None = None, session: str | None = None) -> dict[str, Any]:
         """The result of a method of the protocol."""

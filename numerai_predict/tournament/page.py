@@ -71,10 +71,12 @@ def _first_steps() -> Iterator[Html]:
 
 def _sections(newest: RoundResults, shown: Sequence[RoundResults], count: int) -> Iterator[Html]:
     yield _heading(newest)
-    yield tag("ul", *_cards(newest), class_="cards")
+    if newest.models:
+        yield tag("ul", *_cards(newest), class_="cards")
     if failed := failures(newest):
         yield _section("What failed, and why", failed)
-    yield _section(f"The last {len(shown):,} of {count:,} rounds" if count > len(shown) else "Rounds", grid(shown))
+    if any(results.models for results in shown):
+        yield _section(f"The last {len(shown):,} of {count:,} rounds" if count > len(shown) else "Rounds", grid(shown))
     if newest.models:
         yield _section(f"Round {newest.number}: what the models used", used(newest))
         note = tag("p", escaped(FOOTNOTE), class_="note")
