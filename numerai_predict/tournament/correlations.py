@@ -1,15 +1,172 @@
-"""A program: correlates the predictions of a round with those of the round before and with the benchmark models."""
+"""A program: correlates the predictions of a round with those of the round before and with the benchmark models.
 
+It reads what to correlate from stdin and answers on stdout, both in JSON.
+"""
+
+import csv
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numerai_predict.excerpt import excerpt
+from numerai_predict.visible import visible
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_SECONDS = 120.0
+# Of hundreds of models and benchmark models.
+MOST_ANSWER_BYTES = 16 << 20
+YESTERDAY = "yesterday"
+# Two rows are always in the same order, or in the opposite one.
+FEWEST_SHARED = 3
+
+_log = logging.getLogger(__name__)
 
 
 def correlate(
-    predictions: dict[str, Path], yesterday: dict[str, Path], benchmarks: Path
+    predictions: Mapping[str, Path], yesterday: Mapping[str, Path], benchmarks: Path
 ) -> dict[str, dict[str, float]]:
     """Of each slot's predictions (CSV by the slot's name): "yesterday" and each benchmark model, Spearman's rank
-    correlation over the ids that both have; left out where fewer than three are shared.
+    correlation over the ids that both have; left out where fewer than three are shared, or where one side is constant.
 
     It is computed in a process of its own, as no pandas or pyarrow belongs into this one. What cannot be read is left
     out and logged.
     """
-    raise NotImplementedError
+    question = {
+        "predictions": {name: str(path.resolve()) for name, path in predictions.items()},
+        "yesterday": {name: str(path.resolve()) for name, path in yesterday.items()},
+        "benchmarks": str(benchmarks.resolve()),
+    }
+    try:
+        answer = json.loads(_ask(json.dumps(question).encode()))
+        problems, found = _texts(answer["problems"]), _correlations(answer["correlations"], predictions)
+    except subprocess.TimeoutExpired:
+        problems, found = [f"They were not known after {DEADLINE_SECONDS:g} seconds."], {}
+    except subprocess.CalledProcessError as error:
+        problems, found = [f"The process that computes them ended with status {error.returncode}."], {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problems, found = [f"The process that computes them gave no answer ({type(error).__name__}: {error})."], {}
+    for problem in problems:
+        _log.warning("Some correlations of the predictions are missing. %s", visible(excerpt(problem)))
+    return found
+
+
+def _ask(question: bytes) -> bytes:
+    """What the program answers. Raises OSError, SubprocessError, and ValueError if it is too much."""
+    with tempfile.TemporaryFile() as answer:
+        subprocess.run(
+            [sys.executable, "-m", "numerai_predict.tournament.correlations"],
+            cwd=ROOT,
+            input=question,
+            stdout=answer,
+            timeout=DEADLINE_SECONDS,
+            start_new_session=True,  # Ctrl-C is ours to answer.
+            check=True,
+        )
+        answer.seek(0)
+        content = answer.read(MOST_ANSWER_BYTES + 1)
+    if len(content) > MOST_ANSWER_BYTES:
+        raise ValueError(f"the answer has more than {MOST_ANSWER_BYTES:,} bytes")
+    return content
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise TypeError("the problems are not a list of texts")
+    return value
+
+
+def _correlations(value: Any, names: Mapping[str, Path]) -> dict[str, dict[str, float]]:
+    if not isinstance(value, dict) or not value.keys() <= names.keys():
+        raise ValueError("the answer is not about these predictions")
+    for of_one in value.values():
+        if not isinstance(of_one, dict) or not all(isinstance(r, float) and -1 <= r <= 1 for r in of_one.values()):
+            raise ValueError("what should be correlations are not numbers from -1 to 1")
+    return value
+
+
+class Correlator:
+    """Reads and correlates, in the process that has pandas; `problems` says what could not be read."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def correlations(self, question: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+        """Of each file of predictions that can be read, as `correlate` returns them."""
+        others = self._benchmarks(question["benchmarks"])
+        found = {}
+        for name, path in question["predictions"].items():
+            if (mine := self._predictions(path)) is None:
+                continue
+            before = question["yesterday"].get(name)
+            yesterday = {} if before is None else {YESTERDAY: self._predictions(before)}
+            found[name] = dict(_correlations_of(mine, {**others, **yesterday}))
+        return found
+
+    def _predictions(self, path: str) -> "pd.Series[float] | None":
+        import pandas as pd
+
+        try:
+            with open(path, newline="", encoding="utf-8") as file:
+                rows = csv.reader(file)
+                column = next(rows, []).index("prediction")
+                return pd.Series({row[0]: float(row[column]) for row in rows}, dtype="float64")
+        except (OSError, ValueError, IndexError, csv.Error) as error:
+            self._note(path, error)
+            return None
+
+    def _benchmarks(self, path: str) -> "dict[str, pd.Series[float]]":
+        import pandas as pd
+
+        try:
+            frame = pd.read_parquet(path)
+        except Exception as error:  # Whatever pandas and pyarrow raise for what is damaged.
+            self._note(path, error)
+            return {}
+        frame.index = frame.index.map(str)
+        numbers = frame[~frame.index.duplicated()].select_dtypes("number")
+        return {str(name): column for name, column in numbers.items() if name != "era"}
+
+    def _note(self, path: str, error: Exception) -> None:
+        self.problems.append(f"{path} cannot be read ({type(error).__name__}: {excerpt(str(error))}).")
+
+
+def _correlations_of(
+    mine: "pd.Series[float]", others: "Mapping[str, pd.Series[float] | None]"
+) -> Iterator[tuple[str, float]]:
+    for name, other in others.items():
+        if other is not None and (found := _spearman(mine, other)) is not None:
+            yield name, found
+
+
+def _spearman(one: "pd.Series[float]", other: "pd.Series[float]") -> float | None:
+    """Pearson's correlation of the ranks, ties averaged, of the rows that both have."""
+    import numpy as np
+    import pandas as pd
+
+    shared = pd.concat([one.dropna(), other.dropna()], axis=1, join="inner")
+    ranks = shared.rank().to_numpy()
+    if len(ranks) < FEWEST_SHARED or not np.ptp(ranks, axis=0).all():
+        return None
+    return float(np.clip(np.corrcoef(ranks, rowvar=False)[0, 1], -1, 1))
+
+
+def main() -> None:
+    """Answer the question on stdin."""
+    correlator = Correlator()
+    correlations = correlator.correlations(json.load(sys.stdin))
+    json.dump({"correlations": correlations, "problems": correlator.problems}, sys.stdout)
+    sys.stdout.flush()
+    os._exit(0)  # apache/arrow#34314: the interpreter may abort at exit.
+
+
+if __name__ == "__main__":
+    main()
