@@ -13,6 +13,7 @@ import sys
 import tempfile
 import unittest
 from collections import defaultdict
+from dataclasses import fields
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,16 @@ import yaml
 
 from numerai_predict.api.keys import PUBLIC_ID, SECRET_KEY
 from numerai_predict.cli import arguments
+from numerai_predict.platform_limits import MEMORY_LIMIT, TIME_LIMIT_S
+from numerai_predict.tournament import read_settings
+from numerai_predict.tournament.settings import Channels, TournamentModel
 from tests import kubernetes
 from tests.harness import ROOT
-from tests.repository.test_docs import PAGES, commands
+from tests.repository.test_docs import DOCS, PAGES, commands, text
 from tests.repository.test_makefile import TAGS
 from tests.schedules import OPEN_HOURS, Ended, Machine, check_cron, command_of, starts_of
 
-SCHEDULES = ROOT / "examples/schedules"
+SCHEDULES, PAGE = ROOT / "examples/schedules", DOCS / "tournament.md"
 SERVICE, TIMER = SCHEDULES / "numerai-tournament.service", SCHEDULES / "numerai-tournament.timer"
 CHANNELS = ("NUMERAI_PING_URL", "NUMERAI_WEBHOOK_URL", "NUMERAI_APPRISE_URL")
 # Of one slot: what the platform gives a model, and what its worker needs besides.
@@ -339,3 +343,27 @@ class PageTest(unittest.TestCase):
                         check_taken([word for word in match[1].split() if word != "--help"])
                         found.add(match[2])
         self.assertEqual({"check", "run", "status", "again"}, found)
+
+    def test_table_of_settings_has_every_key_and_its_default(self) -> None:
+        rows = re.findall(r"^\| `models\.NAME\.(\w+)` \| (.+?) \|", text(PAGE), re.MULTILINE)
+        special = {"pickle": "`NAME.pkl`", "python": "the pickle's", "time_limit": "`600`", "memory_limit": '`"4GiB"`'}
+        self.assertEqual([field.name for field in fields(TournamentModel) if field.name != "name"], [*special])
+        self.assertEqual((TIME_LIMIT_S, MEMORY_LIMIT), (600, 4 << 30))
+        self.assertEqual(special, dict(rows))
+
+    def test_table_of_messages_has_every_channel_and_its_secret(self) -> None:
+        rows = re.findall(r"^\| `(\w+)` \| `(NUMERAI_\w+)` \|", text(PAGE), re.MULTILINE)
+        self.assertEqual([(field.name, f"NUMERAI_{field.name.upper()}_URL") for field in fields(Channels)], rows)
+        self.assertEqual([*CHANNELS], [variable for _, variable in rows])
+
+    def test_settings_of_the_page_are_taken(self) -> None:
+        (example,) = re.findall(r"^```toml\n(.*?)^```$", text(PAGE), re.MULTILINE | re.DOTALL)
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "models").mkdir()
+            Path(folder, "models/alice.pkl").touch()
+            Path(folder, "tournament.toml").write_text(example.replace("…", "a1"))
+            settings = read_settings(Path(folder), {})
+        alice, bob = settings.models
+        self.assertEqual(("alice", 1200, "bob", 600), (alice.name, alice.time_limit, bob.name, bob.time_limit))
+        self.assertEqual(alice.pickle, bob.pickle)
+        self.assertEqual("https://hc-ping.com/a1", settings.channels.ping)
