@@ -25,9 +25,10 @@ GIT_REF := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/de
 BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build --platform=$(PLATFORM) $(DOCKER_BUILD_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help versions demo demo_round check test_fast test_unit test_once lint types format fault_examples bench \
-  bench_large bench_in_image bench_images bench_pull bench_round fuzz delivery prove_round prove_slurm prove_warm \
-  simulate_round build build_shell test test_predict push_latest push_stable push_shell promote engine \
+.PHONY: help versions demo demo_round demo_tournament check test_fast test_unit test_once lint types format \
+  fault_examples bench bench_large bench_in_image bench_images bench_pull bench_round fuzz delivery prove_round \
+  prove_slurm prove_warm simulate_round build build_shell test test_predict push_latest push_stable push_shell promote \
+  engine \
   $(foreach verb,build test test_round push_latest push_stable promote,$(TAGS:%=$(verb)_%))
 
 help: ## list the targets
@@ -52,6 +53,9 @@ demo_round: $(VENV)/predict.done ## run a round of models, some of them broken, 
 	$(VENV)/predict/bin/python -m numerai_predict round build/demo_round/round --models build/demo_round/models \
 	  --dataset tests/data/live.parquet --benchmarks tests/data/live_benchmark_models.parquet --native --slots 2; \
 	  status=$$?; echo "Exit status $$status: 1 is right here, as some models fail."; test $$status -eq 1
+
+demo_tournament: $(VENV)/predict.done ## a morning of some models against a stand-in of Numerai, with the page at its end
+	$(VENV)/predict/bin/python -m tests.tournament.demo build/demo_tournament
 
 # What tests/run.py runs: test_fast is for while you write, and for what .ci/run has no time for; of CI's Pythons one
 # runs check, the others types and test_unit.

@@ -4,6 +4,8 @@ import importlib.util
 import unittest
 from typing import Any
 
+from numerai_predict.cli import arguments
+
 needs_validator = unittest.skipUnless(
     importlib.util.find_spec("kubernetes_validate"), "kubernetes-validate is not installed"
 )
@@ -16,3 +18,24 @@ def check_valid(case: unittest.TestCase, manifest: dict[str, Any], oldest: str) 
     for version in (oldest, kubernetes_validate.latest_version()):
         with case.subTest(version):
             kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def check_no_privilege(case: unittest.TestCase, pod: dict[str, Any]) -> None:
+    """The only container is an ordinary user's, on files that cannot be written to, and may not ask Kubernetes."""
+    case.assertIs(False, pod["automountServiceAccountToken"])
+    context = pod["securityContext"]
+    case.assertEqual((True, "RuntimeDefault"), (context["runAsNonRoot"], context["seccompProfile"]["type"]))
+    (container,) = pod["containers"]
+    case.assertEqual(
+        {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        container["securityContext"],
+    )
+
+
+def check_temporary_folder(case: unittest.TestCase, pod: dict[str, Any]) -> None:
+    """It is on disk, and larger than what a model may write."""
+    (container,) = pod["containers"]
+    mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    (tmp,) = [volume for volume in pod["volumes"] if volume["name"] == mounted["/tmp"]]
+    case.assertEqual(["sizeLimit"], [*tmp["emptyDir"]], "files in memory would count as the model's memory")
+    case.assertGreater(arguments.size(tmp["emptyDir"]["sizeLimit"] + "B"), 4 << 30)

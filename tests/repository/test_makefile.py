@@ -16,6 +16,7 @@ TARGETS = {
         "bench_pull",
         "delivery",
         "demo_round",
+        "demo_tournament",
         "fault_examples",
         "fuzz",
         "bench_round",

@@ -4,7 +4,6 @@ import fcntl
 import fnmatch
 import json
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -23,15 +22,13 @@ from numerai_predict.cli import arguments
 from numerai_predict.sandbox.supervisor import SPARE_SHARE
 from tests import kubernetes
 from tests.harness import BENCHMARKS, LIVE, MODEL, ROOT
+from tests.schedules import OPEN_HOURS, Ended, Machine, check_cron, command_of, starts_of
 from tests.servers import Answer, serving
 
 SCHEDULES = ROOT / "examples/schedules"
 IMAGE = re.compile(r"ghcr\.io/numerai/numerai_predict_py_(\d+_\d+):stable")
 # What the runtime itself holds while a model runs, generously.
 RUNTIME_BYTES = 100 << 20
-# When rounds are open, by the ISO weekday of their opening: hours of UTC, counted on over midnight.
-# https://docs.numer.ai/numerai-tournament/submissions
-OPEN_HOURS = {2: (12, 13), 3: (12, 13), 4: (12, 13), 5: (12, 13), 6: (12, 38)}
 # Of Fargate, for one vCPU: https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html
 MEMORY_OF_ONE_VCPU = {str(gigabytes * 1024) for gigabytes in range(2, 9)}
 
@@ -54,12 +51,6 @@ if sys.argv[1] == "run":
 if "no registry" in os.environ.get("TROUBLE", ""):
     sys.exit(1)
 """
-SLEEP = """#!/bin/sh
-echo "$1" >>{pauses}
-"""
-DATE = """#!/bin/sh
-exec {date} --date "$NOW" "$@"
-"""
 
 
 @dataclass(frozen=True)
@@ -72,55 +63,30 @@ class Container:
     memory_bytes: int
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a schedule's command ended."""
-
-    status: int
-    output: str
-
-
-class Machine:
-    """A home folder with ~/numerai, and a PATH whose docker, sleep and date only play what they are."""
+class DockerMachine(Machine):
+    """A machine whose docker only plays what it is."""
 
     def __init__(self, home: Path) -> None:
-        self.home = home
-        self.folder = home / "numerai"
-        self.folder.mkdir()
+        super().__init__(home)
         self._calls = home / "calls"
-        self._pauses = home / "pauses"
-        self._programs = home / "programs"
-        self._programs.mkdir()
         data = home / "data"
         (data / "v5.3").mkdir(parents=True)
         shutil.copy(LIVE, data / platform_limits.DATASET)
         shutil.copy(BENCHMARKS, data / platform_limits.BENCHMARKS)
         predict = str(ROOT / "predict.py")
         docker = DOCKER.format(python=sys.executable, calls=str(self._calls), predict=predict, data=str(data))
-        sleep = SLEEP.format(pauses=shlex.quote(str(self._pauses)))
-        for name, source in {"docker": docker, "sleep": sleep, "date": DATE.format(date=shutil.which("date"))}.items():
-            program = self._programs / name
-            program.write_text(source)
-            program.chmod(0o755)
+        self.play(self._programs / "docker", docker)
 
     def run(self, *command: str, cwd: Path, statuses: str = "", **env: str) -> Ended:
         """Run the command, whose `docker run` ends with one status after the other, or runs predict.py for none."""
-        for kept in (self._calls, self._pauses):
-            kept.write_text("")
-        given = {"HOME": str(self.home), "PATH": f"{self._programs}:/usr/bin:/bin", "STATUSES": statuses, **env}
-        done = subprocess.run(command, cwd=cwd, env=given, capture_output=True, text=True, timeout=120, check=False)
-        return Ended(done.returncode, done.stdout + done.stderr)
+        self._calls.write_text("")
+        return super().run(*command, cwd=cwd, statuses=statuses, **env)
 
     @property
     def runs(self) -> list[list[str]]:
         """The words after each `docker run` of the last command."""
         calls = map(json.loads, self._calls.read_text().splitlines())
         return [words for verb, *words in calls if verb == "run"]
-
-    @property
-    def pauses(self) -> list[str]:
-        """The seconds of each sleep of the last command."""
-        return self._pauses.read_text().split()
 
 
 class ScheduleTestCase(unittest.TestCase):
@@ -129,7 +95,7 @@ class ScheduleTestCase(unittest.TestCase):
     def setUp(self) -> None:
         home = tempfile.TemporaryDirectory()
         self.addCleanup(home.cleanup)
-        self.machine = Machine(Path(home.name))
+        self.machine = DockerMachine(Path(home.name))
 
     def check_container(self, container: Container) -> None:
         """The image is one that is pushed; predict.py takes the arguments; all the memory is there that it promises."""
@@ -170,11 +136,7 @@ class CrontabTest(ScheduleTestCase):
     def setUp(self) -> None:
         super().setUp()
         shutil.copy(SCHEDULES / "daily.sh", self.machine.folder)
-        lines = (SCHEDULES / "crontab").read_text().splitlines()
-        (line,) = [line for line in lines if line and not line.startswith("#")]
-        *self.fields, command = line.split(maxsplit=5)
-        self.assertNotRegex(command, r"(?<!\\)%")
-        self.command = command.replace(r"\%", "%")
+        self.fields, self.command = command_of(SCHEDULES / "crontab")
 
     def cron(self, now: str = tuesday, **env: str) -> Ended:
         """Run the command as cron does."""
@@ -393,19 +355,10 @@ class KubernetesTest(ScheduleTestCase):
         self.assertEqual({"action": "FailJob", "onExitCodes": codes}, rule)
 
     def test_pod_has_no_privilege(self) -> None:
-        self.assertIs(False, self.pod["automountServiceAccountToken"])
-        context = self.pod["securityContext"]
-        self.assertEqual((True, "RuntimeDefault"), (context["runAsNonRoot"], context["seccompProfile"]["type"]))
-        self.assertEqual(
-            {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
-            self.container["securityContext"],
-        )
+        kubernetes.check_no_privilege(self, self.pod)
 
     def test_temporary_folder_is_on_disk_and_larger_than_what_a_model_may_write(self) -> None:
-        mounted = {mount["mountPath"]: mount["name"] for mount in self.container["volumeMounts"]}
-        (tmp,) = [volume for volume in self.pod["volumes"] if volume["name"] == mounted["/tmp"]]
-        self.assertEqual(["sizeLimit"], [*tmp["emptyDir"]], "files in memory would count as the model's memory")
-        self.assertGreater(arguments.size(tmp["emptyDir"]["sizeLimit"] + "B"), 4 << 30)
+        kubernetes.check_temporary_folder(self, self.pod)
 
     def test_arguments_make_predictions_and_a_report(self) -> None:
         shutil.copy(MODEL, self.machine.folder / "model.pkl")
@@ -422,25 +375,6 @@ def docker_run(words: list[str]) -> Container:
     flags, image, given = words[:place], words[place], words[place + 1 :]
     value = {flag: flags[place + 1] for place, flag in enumerate(flags[:-1])}
     return Container(image, given, value["--cpus"], arguments.size(value["--memory"]))
-
-
-def check_cron(case: unittest.TestCase, expression: str) -> None:
-    """Five fields, each a star, a number or a range within what cron allows."""
-    ranges = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)]
-    fields = expression.split()
-    case.assertEqual(len(ranges), len(fields))
-    for field, (low, high) in zip(fields, ranges, strict=True):
-        case.assertRegex(field, r"^(\*|\d+(-\d+)?)$")
-        for number in re.findall(r"\d+", field):
-            case.assertTrue(low <= int(number) <= high, field)
-
-
-def starts_of(expression: str) -> list[tuple[int, int, int]]:
-    """When a schedule in UTC starts something: ISO weekday, hour and minute."""
-    minute, hour, day, month, weekdays = expression.split()
-    assert (day, month) == ("*", "*"), expression
-    first, last = map(int, weekdays.split("-"))
-    return [(weekday, int(hour), int(minute)) for weekday in range(first, last + 1)]
 
 
 def check_in_time(case: unittest.TestCase, starts: list[tuple[int, int, int]]) -> None:
