@@ -81,7 +81,7 @@ class Service:
                     return self._without_length()
                 return self._storage.put(request.path, request.query, request.body)
             if request.is_storage and request.method == "GET":
-                return self._storage.get(request.path, request.query, dict(request.headers))
+                return self._storage.get(request.path, request.query, request.headers)
         return in_json({"errors": {"detail": "Bad Request"}}, 400)
 
     def _without_length(self) -> Answer:

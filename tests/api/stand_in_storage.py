@@ -5,9 +5,9 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from email.message import Message
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape
 
@@ -77,7 +77,7 @@ class Storage:
         if upload is not None:
             upload.answered = status
 
-    def get(self, path: str, query: str, headers: Mapping[str, str]) -> Answer:
+    def get(self, path: str, query: str, headers: Message) -> Answer:
         """The file, or the range of it that is asked for."""
         refused = self._refused("GET", path, query)
         if refused is not None:

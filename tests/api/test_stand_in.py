@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import requests
 
-from tests.api.stand_in import HOUR, ClockOverHttp
+from tests.api.stand_in import HOUR, ClockOverHttp, Sent
 from tests.api.stand_in_case import (
     CREATE,
     CURRENT,
@@ -152,6 +152,17 @@ class DatasetTest(StandInTestCase):
         self.first.stale, self.first.stale_live = 2, b"yesterday's"
         self.assertEqual([self.download() for _ in range(3)], [b"yesterday's"] * 2 + [self.first.live])
 
+    def test_range_of_a_stale_file_goes_on_in_it(self) -> None:
+        self.first.stale, self.first.stale_live = 2, b"yesterday's"
+        url = self.ask(DATASET)
+        requests.get(url, timeout=10)
+        self.assertEqual(requests.get(url, headers={"Range": "bytes=9-"}, timeout=10).content, b"'s")
+        self.assertEqual(self.first.stale, 1)
+
+    def test_benchmark_models_are_those_of_the_round(self) -> None:
+        url = self.ask('{dataset(filename: "v5.3/live_benchmark_models.parquet")}')
+        self.assertEqual(requests.get(url, timeout=10).content, self.first.benchmarks)
+
     def test_unknown_dataset_is_refused(self) -> None:
         self.assertIn("not found", self.refusal('{dataset(filename: "v1/none.csv")}'))
         self.assertIn("not found", self.refusal(DATASET, round=1341))
@@ -180,6 +191,12 @@ class SubmissionTest(StandInTestCase):
         [sent] = self.stand_in.on_time(1340)["alpha"]
         self.assertEqual((sent.csv, sent.trigger_id, sent.datestamp), (csv_for(self.first), "t-1", 20261124))
         self.assertEqual(self.stand_in.violations, [])
+
+    def test_submission_of_before_that_a_test_adds_is_read_back(self) -> None:
+        earlier = Sent("s-0", "id-alpha", 1340, b"", "web.csv", self.first.opening, "pending")
+        self.stand_in.sent.append(earlier)
+        self.assertEqual([(one["id"], one["status"]) for one in self.read_back()], [("s-0", "on-time")])
+        self.assertEqual(self.stand_in.on_time(1340), {"alpha": [earlier]})
 
     def test_last_accepted_submission_is_the_selected_one(self) -> None:
         for csv in (csv_for(self.first), csv_for(self.first, step=50), b"id,prediction\n"):
