@@ -103,9 +103,10 @@ class _Table:
 
     def check_keys(self, *known: str) -> None:
         """Raises Fault for any other key. One that is no word is not shown: it may be a value at the wrong place."""
+        of_table = f" of [{self.name}]" if self.name else ""
         for key in self.values:
             if key not in known:
-                shown = f"the key {self._path(key)}" if SLOT_NAME.fullmatch(key) else f"a key of [{self.name or '…'}]"
+                shown = f"the key {self._path(key)}" if SLOT_NAME.fullmatch(key) else f"a key{of_table}"
                 raise Fault(Code.USAGE, f"{self.file}: {shown} is unknown.", f"Known are {', '.join(known)}.")
 
     def _path(self, key: str) -> str:
