@@ -5,154 +5,113 @@ The schema is that of schema.graphql; queries are parsed and validated by graphq
 exist is an error here as there.
 """
 
+import hashlib
+import io
+import json
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from tests.api.stand_in_csv import live_ids
+from tests.api.stand_in_server import serving
+from tests.api.stand_in_state import (
+    ALL_SCOPES,
+    HOUR,
+    Asked,
+    Diagnosed,
+    Failure,
+    NumeraiStandIn,
+    Sent,
+    StandInClock,
+    StandInRound,
+    StandInSlot,
+)
 
-class StandInClock:
-    """The time of the stand-in: the machine's, moved by as much as it was told to."""
-
-    def now(self) -> datetime:
-        """The time, in UTC."""
-        raise NotImplementedError
-
-    def set(self, time: datetime) -> None:
-        """Go to that time, and on from there."""
-        raise NotImplementedError
-
-    def sleep(self, seconds: float) -> None:
-        """Move by so many seconds, in none."""
-        raise NotImplementedError
+__all__ = [
+    "ALL_SCOPES",
+    "HOUR",
+    "Asked",
+    "ClockOverHttp",
+    "Diagnosed",
+    "Failure",
+    "NumeraiStandIn",
+    "Sent",
+    "StandInClock",
+    "StandInRound",
+    "StandInSlot",
+    "live_ids",
+    "standing_in",
+    "week",
+]
 
 
 class ClockOverHttp:
     """The clock of a stand-in in another process (GET and POST URL/clock); a numerai_predict.tournament.clock.Clock."""
 
     def __init__(self, url: str) -> None:
-        raise NotImplementedError
+        self._url = f"{url}/clock"
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def now(self) -> datetime:
         """The time, in UTC."""
-        raise NotImplementedError
+        return self._ask(None)
+
+    def set(self, time: datetime) -> None:
+        """Set the stand-in's clock."""
+        self._ask({"set": time.isoformat()})
 
     def sleep(self, seconds: float) -> None:
         """Move the stand-in's clock."""
-        raise NotImplementedError
+        self._ask({"sleep": seconds})
 
-
-@dataclass
-class StandInRound:
-    """A round: when it really opens, the `announced` p90 and p99 of its data, and its live data. For the first `stale`
-    downloads of live features the file of `stale_live` comes instead.
-    """
-
-    number: int
-    opening: datetime
-    deadline: datetime
-    live: bytes
-    benchmarks: bytes
-    data_ready: datetime | None = None
-    p90: datetime | None = None
-    p99: datetime | None = None
-    datestamp: int | None = None
-    stale: int = 0
-    stale_live: bytes = b""
-
-
-@dataclass
-class Sent:
-    """A submission that the stand-in has: of which slot, for which round, what the CSV was, when it came, how it ended.
-    Its status is `pending` for `processing_s` of the stand-in's clock.
-    """
-
-    id: str
-    model: str
-    round: int
-    csv: bytes
-    file_name: str
-    at: datetime
-    status: str
-    error: str = ""
-    trigger_id: str | None = None
-    datestamp: int | None = None
-    selected: bool = True
-
-
-@dataclass
-class StandInSlot:
-    """A model slot of the account. One that `has_pickle` refuses submissions, as the platform does."""
-
-    id: str
-    name: str
-    tournament: int = 8
-    has_pickle: bool = False
-
-
-@dataclass
-class Failure:
-    """The next `times` requests of an operation fail. `operation` is a field of the API (`rounds`, `account`,
-    `dataset`, `submissionUploadAuth`, `createSubmission`, `submissions`, …), "put" or "get" for the storage, "*" for all
-    of the API. How: `status` (with `retry_after_s`), GraphQL's `error`, `body` that is no JSON, `cut` connection, `hang_s`
-    seconds. With `after`, it is done first and only its answer is lost.
-    """
-
-    operation: str
-    times: int = 1
-    status: int | None = None
-    error: str = ""
-    body: bytes | None = None
-    cut: bool = False
-    hang_s: float = 0.0
-    retry_after_s: float | None = None
-    after: bool = False
-
-
-@dataclass
-class Asked:
-    """A request as it came: the operation, its variables, whether the keys were there, and when."""
-
-    operation: str
-    variables: dict[str, object]
-    authorized: bool
-    at: datetime
-
-
-@dataclass
-class NumeraiStandIn:
-    """What the stand-in has and knows; tests change it at any time. `violations` are what no client should ever do:
-    keys in a URL, a PUT without Content-Length, to an expired address, keys sent to the storage, …
-    """
-
-    url: str = ""
-    clock: StandInClock = field(default_factory=StandInClock)
-    rounds: list[StandInRound] = field(default_factory=list)
-    slots: list[StandInSlot] = field(default_factory=list)
-    scopes: dict[str, set[str]] = field(default_factory=dict)  # By "PUBLIC$SECRET".
-    failures: list[Failure] = field(default_factory=list)
-    processing_s: float = 5.0
-    sent: list[Sent] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
-    violations: list[str] = field(default_factory=list)
-
-    def on_time(self, round_number: int) -> dict[str, list[Sent]]:
-        """The accepted submissions for a round, in order, by the names of their slots."""
-        raise NotImplementedError
+    def _ask(self, wish: dict[str, object] | None) -> datetime:
+        body = None if wish is None else json.dumps(wish).encode()
+        with self._opener.open(self._url, body, timeout=10) as answer:
+            return datetime.fromisoformat(json.load(answer)["now"])
 
 
 @contextmanager
 def standing_in(port: int = 0) -> Iterator[NumeraiStandIn]:
     """Serve on loopback. Nothing but 127.0.0.1 reaches it."""
-    raise NotImplementedError
-    yield NumeraiStandIn()
+    stand_in = NumeraiStandIn()
+    with serving(stand_in, port):
+        yield stand_in
 
 
 def week(start: datetime, live: bytes, benchmarks: bytes, first: int = 1340) -> list[StandInRound]:
     """The rounds of a week whose Monday is `start`: Tuesday to Friday from 12:00 to 13:00 UTC, Saturday from 12:00 to
     Sunday 14:00, each with live data of its own (the ids differ; features as in `live`).
     """
-    raise NotImplementedError
+    monday = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    return [
+        _round(
+            first + day, monday + timedelta(days=1 + day, hours=12), live, benchmarks, HOUR if day < 4 else 26 * HOUR
+        )
+        for day in range(5)
+    ]
 
 
-HOUR = timedelta(hours=1)
+def _round(number: int, opening: datetime, live: bytes, benchmarks: bytes, length: timedelta) -> StandInRound:
+    return StandInRound(
+        number=number,
+        opening=opening,
+        deadline=opening + length,
+        live=_with_ids_of(number, live),
+        benchmarks=_with_ids_of(number, benchmarks),
+        p90=opening,
+        p99=opening + HOUR / 3,
+        datestamp=int(f"{opening:%Y%m%d}"),
+    )
+
+
+def _with_ids_of(number: int, parquet: bytes) -> bytes:
+    """The same data under ids of that round."""
+    import pandas as pd
+
+    frame = pd.read_parquet(io.BytesIO(parquet))
+    new = [f"n{hashlib.sha256(f'{number} {one}'.encode()).hexdigest()[:15]}" for one in frame.index]
+    frame.index = pd.Index(new, name=frame.index.name)
+    target = io.BytesIO()
+    frame.to_parquet(target)
+    return target.getvalue()
