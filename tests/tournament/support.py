@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import logging
 import tempfile
 import unittest
 from datetime import datetime, timedelta, timezone
@@ -83,6 +84,8 @@ class StandInCase(unittest.TestCase):
         self.addCleanup(contexts.close)
         self.stand_in = contexts.enter_context(standing_in())
         contexts.enter_context(quick_retries())
+        logging.disable()
+        contexts.callback(logging.disable, logging.NOTSET)
         self.folder = Path(contexts.enter_context(tempfile.TemporaryDirectory()))
         self.stand_in.rounds = rounds()
         self.stand_in.slots = [StandInSlot("id-alice", "alice")]

@@ -5,7 +5,7 @@ import sys
 import tempfile
 import unittest
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -273,10 +273,10 @@ class DeadlineTest(SubmitterCase):
         self.assertIn(f"Numerai is in round {self.wednesday.number}", self.record.error)
 
     def test_submission_that_went_to_another_round_is_an_error_in_a_sentence(self) -> None:
-        current = mock.patch.object(NumeraiApi, "current_round", lambda _: self.round())
+        current = mock.patch.object(NumeraiApi, "current_round", return_value=self.round())
         self.wednesday.opening, self.tuesday.deadline = self.clock.now() - SECOND, self.clock.now() - SECOND
         kept = type(self.round())(self.tuesday.number, self.tuesday.opening, self.clock.now() + 3000 * SECOND, None)
-        with current, mock.patch.object(type(self), "round", lambda _, __=None: kept):
+        with current, mock.patch.object(type(self), "round", return_value=kept):
             self.submit()
             self.submit()
         self.assertEqual(1, len(self.stand_in.sent))
@@ -455,18 +455,18 @@ METHODS = ("current_round", "upload", "submissions", "create_submission")
 # A start: which pickle, what fails, which call of the API kills it (None: none), before or after it is made.
 STARTS = st.lists(
     st.tuples(
-        st.sampled_from([A, A, B]),
+        st.sampled_from([A, B]),
         st.lists(FAILURES, max_size=3),
         st.none() | st.tuples(st.sampled_from(METHODS), st.integers(1, 3), st.booleans()),
         st.sampled_from([1, 60, 900]),
     ),
     min_size=1,
     max_size=4,
-)
+).map(lambda starts: sorted(starts, key=lambda start: start[0].pickle_sha256))  # It changes once.
 
 
 class AnySequenceTest(SubmitterCase):
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(STARTS)
     def test_whatever_fails_each_pickle_is_submitted_at_most_once_and_in_time(self, starts: Any) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -482,8 +482,8 @@ class AnySequenceTest(SubmitterCase):
             self.check(last, is_in_time)
 
     def begin(self, folder: Path) -> None:
-        self.stand_in.sent.clear()
-        self.stand_in.asked.clear()
+        for seen in (self.stand_in.sent, self.stand_in.asked, self.stand_in.violations):
+            seen.clear()
         self.clock.set(self.tuesday.opening + 60 * SECOND)
         self.folder = folder
         self.kept = RoundFolder.of(folder, self.round())
@@ -493,11 +493,8 @@ class AnySequenceTest(SubmitterCase):
         method, count, after = kill or ("", 0, False)
         self.kept.write_slots({"alice": record})
         patch = mock.patch.object(NumeraiApi, method, self.dies(method, count, after)) if method else mock.MagicMock()
-        with patch:
-            try:
-                self.submit(record)
-            except (ApiError, Killed):
-                pass
+        with patch, suppress(ApiError, Killed):
+            self.submit(record)
 
     def dies(self, method: str, count: int, after: bool) -> Callable[..., Any]:
         real, left = getattr(NumeraiApi, method), [None] * (count - 1)
@@ -516,10 +513,7 @@ class AnySequenceTest(SubmitterCase):
         sent = self.stand_in.sent
         times = [one.at for one in self.stand_in.asked if one.operation == "createSubmission"]
         self.assertEqual([], [time for time in times if time >= self.tuesday.deadline])
-        changes = [
-            csv for number, csv in enumerate(one.csv for one in sent) if number == 0 or sent[number - 1].csv != csv
-        ]
-        self.assertEqual(len(changes), len(sent), "the same pickle was submitted twice")
+        self.assertEqual(len({one.csv for one in sent}), len(sent), "the same pickle was submitted twice")
         self.assertEqual(["on-time"] * len(sent), [status for _, status in self.statuses()])
         if is_in_time:
             self.assertEqual({A: self.csv_a, B: self.csv_b}[last], sent[-1].csv)
