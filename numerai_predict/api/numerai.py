@@ -25,6 +25,8 @@ MOST_REFUSALS = 3
 # What the API says between rounds, in lower case.
 NO_ROUND = "current round not open for submissions"
 NO_PIPELINE = "not found"
+# What it says of a submission that it has yet to look at.
+NO_STATUS = "none"
 
 ROUNDS = """query($tournament: Int!) {
   rounds(tournament: $tournament, number: 0) {number openTime closeStakingTime dataDatestamp}
@@ -184,7 +186,8 @@ def _slot_in(model: Fields) -> Slot:
 
 
 def _latest_in(latest: Fields) -> LatestSubmission:
-    return LatestSubmission(latest.get("roundNumber", int), latest.text("status"), latest.text("filename"))
+    status = latest.maybe("status", str) or NO_STATUS
+    return LatestSubmission(latest.get("roundNumber", int), status, latest.text("filename"))
 
 
 def _submissions_in(data: Fields) -> list[Submission]:
@@ -198,7 +201,7 @@ def _submission_in(submission: Fields) -> Submission:
     round_ = submission.maybe_part("round")
     return Submission(
         submission.text("id"),
-        submission.maybe("status", str) or "none",
+        submission.maybe("status", str) or NO_STATUS,
         bool(submission.maybe("selected", bool)),
         submission.maybe("errorInfo", str) or "",
         submission.maybe("filename", str) or "",

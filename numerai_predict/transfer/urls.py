@@ -1,7 +1,6 @@
 """What a URL is, and which file it names; and what a form is that goes to one."""
 
 import contextlib
-import ipaddress
 import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -30,6 +29,8 @@ def has_host(url: str) -> bool:
 
 def is_private(url: str) -> bool:
     """Whether nobody on the way can read what is sent to the http(s) URL: it has TLS, or leads to this machine."""
+    import ipaddress
+
     if not has_host(url):
         return False
     parts = urlsplit(url)

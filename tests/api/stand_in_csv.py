@@ -14,9 +14,9 @@ NO_DEVIATION = 1e-8
 @lru_cache(maxsize=32)
 def live_ids(live: bytes) -> frozenset[str]:
     """The ids of live data, a parquet file."""
-    import pandas as pd
+    import pyarrow.parquet
 
-    return frozenset(pd.read_parquet(io.BytesIO(live), columns=[]).index)
+    return frozenset(pyarrow.parquet.read_table(io.BytesIO(live), columns=["id"])["id"].to_pylist())
 
 
 def predicted(content: bytes) -> tuple[list[str], list[float]]:
@@ -66,7 +66,7 @@ def whole_eras(content: bytes, eras: dict[str, set[str]]) -> tuple[int, str]:
     """How many validation eras the CSV has, and why it is refused (empty if it is not): an era must be whole."""
     ids = ids_in(content)
     begun = {era: members for era, members in eras.items() if members & ids}
-    torn = sorted(era for era, members in begun.items() if members - ids)
-    if torn:
-        return 0, f"Predictions of these eras are incomplete: {', '.join(torn)}"
+    incomplete = sorted(era for era, members in begun.items() if members - ids)
+    if incomplete:
+        return 0, f"Predictions of these eras are incomplete: {', '.join(incomplete)}"
     return len(begun), "" if begun else "No predictions of validation eras found"

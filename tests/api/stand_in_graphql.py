@@ -100,7 +100,7 @@ class Api:
                 field_resolver=resolve_field,
             )
         for error in result.errors or ():
-            if error.original_error is None:
+            if error.original_error is None or isinstance(error.original_error, graphql.GraphQLError):
                 self._state.violations.append(f"a query that the API does not take: {error.message}")
             elif not isinstance(error.original_error, NotPossible):
                 raise error.original_error  # A mistake of the stand-in.

@@ -77,10 +77,17 @@ class Service:
             return in_json(self._api.answer(request.question))
         with self._state.lock:
             if request.is_storage and request.method == "PUT":
+                if "Content-Length" not in request.headers:
+                    return self._without_length()
                 return self._storage.put(request.path, request.query, request.body)
             if request.is_storage and request.method == "GET":
-                return self._storage.get(request.path, request.query, dict(request.headers))
+                return self._storage.get(request.path, request.query, request.headers)
         return in_json({"errors": {"detail": "Bad Request"}}, 400)
+
+    def _without_length(self) -> Answer:
+        self._state.violations.append("a PUT without Content-Length")
+        answer = refusal(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+        return replace(answer, sends=len(answer.body))  # A body of unknown length may follow.
 
     def _fail(self, request: Request, failure: Failure) -> Answer:
         done = self._do(request) if failure.after else None
@@ -96,13 +103,13 @@ class Service:
         after = {} if failure.retry_after_s is None else {"Retry-After": f"{failure.retry_after_s:g}"}
         if failure.body is not None:
             return Answer(status, failure.body, {"Content-Type": "text/html", **after})
-        if failure.error:
+        if failure.error and not request.is_storage:
             answer = {"data": dict.fromkeys(request.operations), "errors": [{"message": failure.error}]}
             return replace(in_json(answer, status), headers={**JSON, **after})
         if failure.status is None:
             return None
-        answer_ = refusal(status, "Failure", "as scripted") if request.is_storage else in_json({}, status)
-        return replace(answer_, headers={**answer_.headers, **after})
+        refused = refusal(status, "Failure", failure.error) if request.is_storage else in_json({}, status)
+        return replace(refused, headers={**refused.headers, **after})
 
     def _note(self, request: Request) -> None:
         """Keep that it was asked, and what is wrong with it whatever it asks for."""
@@ -154,12 +161,12 @@ def serving(state: NumeraiStandIn, port: int) -> Iterator[None]:
         do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - the standard library names them
 
         def answer(self) -> Answer:
-            if self.command == "PUT" and "Content-Length" not in self.headers:
-                self.close_connection = True  # A body of unknown length may follow.
-                state.violations.append("a PUT without Content-Length")
-                return refusal(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            return service.answer(Request(self.command, self.path, self.headers, body))
+            try:
+                return service.answer(Request(self.command, self.path, self.headers, body))
+            except Exception as error:
+                state.violations.append(f"the stand-in itself failed: {error!r}")
+                raise
 
         def send(self, answer: Answer) -> None:
             self.close_connection = self.close_connection or answer.sends is not None
@@ -177,7 +184,7 @@ def serving(state: NumeraiStandIn, port: int) -> Iterator[None]:
 
     listener = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     state.url = f"http://127.0.0.1:{listener.server_address[1]}"
-    thread = threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True)
+    thread = threading.Thread(target=listener.serve_forever, args=[0.01], daemon=True)  # Soon over.
     thread.start()
     try:
         yield

@@ -7,8 +7,7 @@ from typing import Literal
 
 PENDING = "pending"
 ON_TIME = "on-time"
-# What the platform says of a submission that is sent in vain or for later: it is good all the same.
-ACCEPTED = frozenset((ON_TIME, "late", "queued"))
+REFUSED = "none"
 HOUR = timedelta(hours=1)
 ALL_SCOPES = frozenset(("upload_submission", "read_submission_info", "read_user_info"))
 
@@ -85,8 +84,8 @@ class Sent:
 
     @property
     def is_good(self) -> bool:
-        """Whether it is accepted, or will be."""
-        return (self.outcome or self.status) in ACCEPTED
+        """Whether it is accepted, be it late, or will be."""
+        return REFUSED not in (self.status, self.outcome)
 
 
 @dataclass
@@ -234,7 +233,7 @@ class NumeraiStandIn:
         """End its processing when it is time; the last that is accepted is the one that counts."""
         if one.status != PENDING or self.clock.now() < one.at + timedelta(seconds=self.processing_s):
             return
-        one.status = one.outcome
+        one.status = one.outcome or ON_TIME
         if one.is_good:
             for other in self._sent:
                 if (other.model, other.round) == (one.model, one.round):

@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from email.message import Message
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape
 
@@ -54,8 +55,8 @@ class Storage:
 
     def upload_address(self, name: str, model: str | None, is_submission: bool) -> dict[str, str]:
         """A new name for the file, and where to PUT it, for this name only."""
-        stem, dot, suffix = name.rpartition(".")
-        unique = f"{stem}-{secrets.token_urlsafe(9)}{dot}{suffix}"
+        stem, suffix = os.path.splitext(name)
+        unique = f"{stem}-{secrets.token_hex(6)}{suffix}"
         self._state.uploads[unique] = Upload(unique, model, is_submission)
         return {"filename": unique, "url": self._signed("PUT", UPLOADS + quote(unique))}
 
@@ -76,7 +77,7 @@ class Storage:
         if upload is not None:
             upload.answered = status
 
-    def get(self, path: str, query: str, headers: Mapping[str, str]) -> Answer:
+    def get(self, path: str, query: str, headers: Message) -> Answer:
         """The file, or the range of it that is asked for."""
         refused = self._refused("GET", path, query)
         if refused is not None:
@@ -103,7 +104,7 @@ class Storage:
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
             "X-Amz-Credential": secrets.token_hex(8),  # No two addresses are the same.
             "X-Amz-Date": f"{self._state.clock.now():{TIME}}",
-            "X-Amz-Expires": str(self._state.address_s),
+            "X-Amz-Expires": f"{self._state.address_s:g}",
         }
         signature = self._signature(method, path, urlencode(query))
         return f"{self._state.url}{path}?{urlencode(query)}&X-Amz-Signature={signature}"

@@ -6,6 +6,7 @@ from tests.api.stand_in_csv import ids_in, live_ids, what_is_wrong, whole_eras
 from tests.api.stand_in_state import (
     ON_TIME,
     PENDING,
+    REFUSED,
     Diagnosed,
     NumeraiStandIn,
     Sent,
@@ -118,12 +119,12 @@ class Submissions:
             sent.unknown_ids = len(ids_in(sent.csv) - ids)
             self._note_other_round(sent, round_)
         if sent.error:
-            sent.outcome = "none"
+            sent.outcome = REFUSED
 
     def _note_day(self, slot: StandInSlot, round_: StandInRound, datestamp: int | None) -> None:
         if None not in (datestamp, round_.datestamp) and datestamp != round_.datestamp:
-            told = f"data of {datestamp}, and round {round_.number} has that of {round_.datestamp}"
-            self._state.violations.append(f"a submission of {slot.name} names {told}")
+            days = f"data of {datestamp}, and round {round_.number} has that of {round_.datestamp}"
+            self._state.violations.append(f"a submission of {slot.name} names {days}")
 
     def _note_other_round(self, sent: Sent, round_: StandInRound) -> None:
         found = ids_in(sent.csv)
