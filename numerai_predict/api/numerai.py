@@ -121,9 +121,16 @@ class NumeraiApi:
         except RequestFailed as failure:
             raise ApiUnreachable(sentence(failure)) from None
 
-    def create_submission(self, model_id: str, file_name: str, datestamp: int | None, trigger_id: str | None) -> str:
-        """Make a submission of an uploaded file, and return its id. It is asked for once: after ApiUnreachable it may
-        be there or not, and `submissions` says which.
+    def create_submission(
+        self,
+        model_id: str,
+        file_name: str,
+        datestamp: int | None,
+        trigger_id: str | None,
+        within_s: float = QUESTION_S,
+    ) -> str:
+        """Make a submission of an uploaded file, and return its id. It is asked for once, within so many seconds, in
+        which a connection is to be made: after ApiUnreachable it may be there or not, and `submissions` says which.
         """
         variables = {
             "filename": file_name,
@@ -133,7 +140,7 @@ class NumeraiApi:
             "dataDatestamp": datestamp,
             "source": SOURCE,
         }
-        return self._account.ask(CREATE, variables, QUESTION_S, _id_in, once=True)
+        return self._account.ask(CREATE, variables, min(within_s, QUESTION_S), _id_in, once=True)
 
     def _address(self, model_id: str, file_name: str, deadline_s: float) -> tuple[str, str]:
         """The name that the platform gives the file, and the presigned URL that takes it."""

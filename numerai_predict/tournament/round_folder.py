@@ -42,7 +42,7 @@ _STATES = (BEGUN, SENDING, SENT, ACCEPTED, REJECTED)
 
 @dataclass(frozen=True)
 class SubmissionRecord:
-    """How far the submission of a slot is. `state` is "begun" (nothing was created yet; `error` says what hinders it),
+    """How far the submission of a slot is. `state` is "begun" (nothing is known to be created; `error` says why),
     "sending" (uploaded; created or not, nobody knows), "sent" (it has an `id`), "accepted" or "rejected" (read back;
     one without an `id` was refused before there was a submission). `known` are the ids of the submissions that were
     there before, `standing` is an earlier one that is on time for as long as this one is not. One of somebody else has
@@ -216,16 +216,16 @@ def _object(path: Path) -> dict[str, Any]:
         found = json.loads(content)
     except ValueError:
         raise ValueError("it is not JSON") from None
-    if not isinstance(found, dict):
-        raise ValueError("it is not a JSON object")
-    return found
+    if isinstance(found, dict):
+        return found
+    raise ValueError("it is not a JSON object")
 
 
 def _typed(found: Mapping[str, Any], name: str, kind: type[T]) -> T:
     value = found.get(name)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"{name} is not of type {kind.__name__}")
-    return value
+    if isinstance(value, kind) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"{name} is not of type {kind.__name__}")
 
 
 def _number(found: Mapping[str, Any], name: str) -> float:

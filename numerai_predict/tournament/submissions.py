@@ -48,6 +48,8 @@ READ_BACK_S = 300.0
 # The status of a late one, which Numerai keeps for the round to come; and of any one for a while.
 QUEUED = "queued"
 
+TOO_LATE = "There was no time left before the deadline to send it."
+
 _log = logging.getLogger(__name__)
 
 
@@ -70,12 +72,12 @@ class Submitter:
         """
         for pause in _pauses():
             found = self.read_back(name, slot)
-            if found is not None and found.state == SENT:  # It did not end until READ_BACK_S.
+            if found is not None and found.state == SENT:  # How it ended was not to be known by READ_BACK_S.
                 return
             if self.is_settled(name, slot, record) or not self._send(name, slot, record, csv):
                 return
             found = self.read_back(name, slot)
-            if found is None or found.state != BEGUN:
+            if found is not None and found.state != BEGUN and found.pickle_sha256 == record.pickle_sha256:
                 return
             self._clock.sleep(pause)
 
@@ -84,8 +86,10 @@ class Submitter:
         that somebody else submitted, of which nothing is known here. That is recorded then. Raises OSError and Fault.
         """
         found = self._folder.submission(name)
-        if found is None or not (found.id or found.standing or found.state == SENDING):
-            theirs = [latest for latest in slot.latest if (latest.round, latest.status) == (self._round.number, ON_TIME)]
+        if found is None or not (found.id or found.standing or found.file_name):
+            theirs = [
+                latest for latest in slot.latest if (latest.round, latest.status) == (self._round.number, ON_TIME)
+            ]
             if theirs:
                 self._note_foreign(name, theirs[0].file_name)
             return bool(theirs)
@@ -100,7 +104,7 @@ class Submitter:
         known of it now. Sends nothing. Raises as `submit`.
         """
         found = self._folder.submission(name)
-        if found is not None and found.state == SENDING:
+        if found is not None and (found.state == SENDING or (found.state == BEGUN and found.file_name)):
             found = self._find(name, slot, found)
         if found is not None and found.state == SENT:
             found = self._follow(name, slot, found)
@@ -128,23 +132,23 @@ class Submitter:
     # What became of it
 
     def _find(self, name: str, slot: Slot, found: SubmissionRecord) -> SubmissionRecord:
-        """Whether a submission was made of the file. One that is not there is looked for once more: that it was asked
-        for is all that is known, and Numerai may be at it still.
+        """Whether a submission was made of the file. One that is not there is looked for again: all that is known is
+        that it was asked for, and Numerai may be at it still.
         """
-        for is_last in (False, True):
+        for is_last in (False, True) if found.state == SENDING else (True,):
             there = self._ask(lambda: self._api.submissions(slot.id), self._end)
             if (id_ := self._created(there, found)) is not None:
-                return self._write(name, replace(found, state=SENT, id=id_))
+                return self._write(name, replace(found, state=SENT, id=id_, error=""))
             if not is_last:
                 self._clock.sleep(PAUSE_S)
-        return self._write(name, replace(found, state=BEGUN, error="It did not arrive at Numerai."))
+        return self._write(name, replace(found, state=BEGUN, error=found.error or "It did not arrive at Numerai."))
 
     def _created(self, there: Iterable[Submission], found: SubmissionRecord) -> str | None:
         """The id of the submission of the file of this record, if there is one."""
         for submission in there:
-            is_new = submission.id not in found.known
             is_here = submission.round in (None, self._round.number)
-            if is_new and (submission.file_name == found.file_name or (not submission.file_name and is_here)):
+            is_of_file = submission.file_name == found.file_name or (not submission.file_name and is_here)
+            if is_of_file and submission.id not in found.known:
                 return submission.id
         return None
 
@@ -177,17 +181,18 @@ class Submitter:
     # The steps until it is there
 
     def _send(self, name: str, slot: Slot, record: SlotRecord, csv: Path) -> bool:
-        """Upload the predictions and make a submission of them; whether that was tried, and it is to be found out what
-        became of it.
+        """Upload the predictions and make a submission of them; whether that was tried, and what became of it is to be
+        found out. If not, the record says why.
         """
-        before = self._folder.submission(name)
         content = csv.read_bytes()
-        standing = before.on_time if before else None
-        draft = SubmissionRecord(
-            BEGUN, record.pickle_sha256, hashlib.sha256(content).hexdigest(), "", standing=standing
-        )
+        draft = _draft(record, hashlib.sha256(content).hexdigest(), self._folder.submission(name))
         try:
-            return self._try_to_send(name, slot, draft, before, content)
+            if problem := self._obstacle(draft):
+                _log.warning("%s: %s", name, problem)
+                if not draft.error:  # What hindered it while there was time says more.
+                    self._write(name, replace(draft, error=problem))
+                return False
+            return self._send_now(name, slot, draft, content)
         except ApiUnreachable as error:
             self._write(name, replace(draft, error=str(error)))
             raise
@@ -196,61 +201,53 @@ class Submitter:
             self._write(name, replace(draft, state=REJECTED, error=str(error)))
             return False
 
-    def _try_to_send(
-        self, name: str, slot: Slot, draft: SubmissionRecord, before: SubmissionRecord | None, content: bytes
-    ) -> bool:
+    def _send_now(self, name: str, slot: Slot, draft: SubmissionRecord, content: bytes) -> bool:
         until = self._last_moment(draft)
-        if problem := self._obstacle(until):
-            return self._leave(name, draft, problem)
         file_name = self._ask(lambda: self._api.upload(slot.id, content, f"{name}.csv"), until)
         there = self._ask(lambda: self._api.submissions(slot.id), until)
-        if before is not None and before.state == BEGUN and (id_ := self._created(there, before)) is not None:
-            self._write(name, replace(before, state=SENT, id=id_, error=""))  # It took its time.
-            return True
-        if (theirs := self._foreign(there, before)) is not None:
+        if (theirs := self._foreign(there, draft.standing)) is not None:
             self._note_foreign(name, theirs.file_name, theirs.id)
             return False
         if self._clock.now() >= until:
-            return self._leave(name, draft, "The deadline was over before it could be sent.")
-        sending = replace(draft, state=SENDING, file_name=file_name, known=tuple(known.id for known in there))
+            self._write(name, replace(draft, error=TOO_LATE))
+            return False
+        known = tuple(submission.id for submission in there)
+        sending = replace(draft, state=SENDING, file_name=file_name, known=known, error="")
         self._create(name, slot, self._write(name, sending))
         return True
 
     def _create(self, name: str, slot: Slot, sending: SubmissionRecord) -> None:
+        left_s = (self._round.deadline - self._clock.now()).total_seconds()
         try:
             id_ = self._api.create_submission(
-                slot.id, sending.file_name, self._round.datestamp, self._trigger_id
+                slot.id, sending.file_name, self._round.datestamp, self._trigger_id, within_s=left_s
             )
         except ApiUnreachable as error:
             _log.warning("%s: whether the submission was made is to be found out: %s", name, error)
         else:
             self._write(name, replace(sending, state=SENT, id=id_))
 
-    def _leave(self, name: str, draft: SubmissionRecord, problem: str) -> bool:
-        _log.warning("%s: %s", name, problem)
-        self._write(name, replace(draft, error=problem))
-        return False
-
     def _last_moment(self, draft: SubmissionRecord) -> datetime:
         """Until when this may be created."""
         return self._round.deadline - timedelta(seconds=REPLACE_S if draft.standing else CREATE_S)
 
-    def _obstacle(self, until: datetime) -> str:
+    def _obstacle(self, draft: SubmissionRecord) -> str:
         """Why nothing can be sent now, as a sentence; empty: it can."""
+        until = self._last_moment(draft)
         if self._clock.now() < until:
             current = self._ask(self._api.current_round, until)
-            if current is None or current.number != self._round.number:
-                where = f"in round {current.number}" if current else "between rounds"
-                return f"Numerai is {where}, and these predictions are of round {self._round.number}."
+            if current is None or current.opening > self._clock.now():
+                return f"Numerai is between rounds, and takes no predictions of round {self._round.number}."
+            if current.number != self._round.number:
+                return f"Numerai is in round {current.number}: these predictions are of round {self._round.number}."
             until = min(until, current.deadline)
-        return "" if self._clock.now() < until else "The deadline was over before it could be sent."
+        return "" if self._clock.now() < until else TOO_LATE
 
-    def _foreign(self, there: Iterable[Submission], before: SubmissionRecord | None) -> Submission | None:
-        """The submission that counts for this round, if it is on time and none of ours."""
-        ours = {record.id for record in (before, before.standing if before else None) if record is not None}
-        on_time = (seen for seen in there if seen.round == self._round.number and seen.status == ON_TIME)
-        first = next(on_time, None)
-        return first if first is not None and first.id not in ours else None
+    def _foreign(self, there: Iterable[Submission], standing: SubmissionRecord | None) -> Submission | None:
+        """The latest submission that is on time for this round, if it is none of ours."""
+        good = (one for one in there if (one.round, one.status) == (self._round.number, ON_TIME) and not one.error)
+        latest = next(good, None)
+        return None if latest is None or (standing and latest.id == standing.id) else latest
 
     def _ask(self, question: Callable[[], T], until: datetime) -> T:
         """The answer; asked again until then while there is none. Raises ApiUnreachable and ApiRefused."""
@@ -262,6 +259,16 @@ class Submitter:
                     raise
             self._clock.sleep(pause)
         raise AssertionError("pauses never end")
+
+
+def _draft(record: SlotRecord, csv_sha256: str, before: SubmissionRecord | None) -> SubmissionRecord:
+    """What is to be sent. Of what was begun with the same pickle, it keeps why it is not there, and its file: it may
+    be there yet, later than it was looked for.
+    """
+    draft = SubmissionRecord(BEGUN, record.pickle_sha256, csv_sha256, "", standing=before.on_time if before else None)
+    if before is None or before.pickle_sha256 != record.pickle_sha256 or before.id:
+        return draft
+    return replace(draft, file_name=before.file_name, known=before.known, error=before.error)
 
 
 def _pauses() -> Iterator[float]:
