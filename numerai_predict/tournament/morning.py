@@ -82,14 +82,14 @@ class Morning:
         """Do all of it. Whatever keeps all models is in the result and in a message, and nothing but a signal is
         raised.
         """
-        self._messenger.start()
         try:
             round_ = wait_for_round(self._api, self._clock, _log.info)
-            if round_ is None:
-                return self._end_without_round(0, "No round is open.")
+            if round_ is None:  # Without a ping: after a round that failed, it would say that all is well.
+                return Ended(None, 0, "No round is open.")
+            self._messenger.start()
             folder = RoundFolder.of(self._settings.folder, round_)
         except (ApiError, Fault, OSError) as error:
-            return self._end_without_round(_status_of(error), f"No round could be found: {_sentence(error)}")
+            return self._end_without_round(error)
         problem: Exception | None = None
         try:
             self._predict_and_submit(round_, folder)
@@ -182,9 +182,10 @@ class Morning:
         self._messenger.end(exit_status, text, results_table(results), is_news)
         return Ended(results, exit_status, text)
 
-    def _end_without_round(self, exit_status: int, text: str) -> Ended:
-        self._messenger.end(exit_status, text, is_news=exit_status != 0)
-        return Ended(None, exit_status, text)
+    def _end_without_round(self, problem: Exception) -> Ended:
+        text = f"No round could be found: {_sentence(problem)}"
+        self._messenger.end(_status_of(problem), text)
+        return Ended(None, _status_of(problem), text)
 
     def _note_correlations(self, folder: RoundFolder, earlier: RoundFolder | None) -> None:
         """Correlations help who reads the page; the morning does not fail for want of them."""
