@@ -81,7 +81,7 @@ class GraphQL:
 
         def attempt() -> T:
             try:
-                return answer_in(self._post(question), read, self._shown)
+                return _answer_in(self._post(question), read, self._shown)
             except TransientFailure as failure:
                 if once and not failure.unsent:
                     raise ApiUnreachable(sentence(failure)) from None
@@ -123,7 +123,7 @@ class GraphQL:
         return visible(hide_queries(without(secrets, " ".join(said.split()))))[:LONGEST_MESSAGE]
 
 
-def answer_in(response: "requests.Response", read: Callable[[Fields], T], shown: Callable[[list[str]], str]) -> T:
+def _answer_in(response: "requests.Response", read: Callable[[Fields], T], shown: Callable[[list[str]], str]) -> T:
     """What `read` makes of the answer's data. Raises ApiRefused for errors in it, and TransientFailure for those that
     say that the server failed, and for what makes no sense.
     """
