@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from numerai_predict.api import ON_TIME
 from numerai_predict.faults import Blame, Fault
 from numerai_predict.tournament.round_folder import (
     ACCEPTED,
@@ -127,10 +126,13 @@ def _of_submission(result: ModelResult, submission: SubmissionRecord, is_over: b
     if submission.is_foreign:
         message = "Somebody else submitted for this slot; it was left as it is."
         return replace(result, state=State.ON_TIME, message=message, submitted=submission.at)
+    if submission.on_time and submission.keeps(result.pickle_sha256):
+        return replace(result, state=State.ON_TIME, submitted=submission.on_time.at)
     if submission.pickle_sha256 != result.pickle_sha256 or submission.state == BEGUN:
         return None
     if submission.state == ACCEPTED:
-        return _accepted(result, submission)
+        message = f"Numerai took the submission as {submission.status}."
+        return replace(result, state=State.LATE, message=message, hint=LATE_HINT, submitted=submission.at)
     if submission.state == REJECTED:
         message = _sentence(submission.error) + _stays(submission)
         return replace(result, state=State.REJECTED, message=message, hint=REJECTED_HINT)
@@ -138,13 +140,6 @@ def _of_submission(result: ModelResult, submission: SubmissionRecord, is_over: b
     what = "Numerai did not say" if submission.state == SENT else "It could not be found out"
     message = f"{what} what became of the submission." if is_over else "The submission is yet to be read back."
     return replace(result, state=state, message=message, hint=UNKNOWN_HINT if is_over else "")
-
-
-def _accepted(result: ModelResult, submission: SubmissionRecord) -> ModelResult:
-    if submission.status == ON_TIME:
-        return replace(result, state=State.ON_TIME, submitted=submission.at)
-    message = f"Numerai took the submission as {submission.status}."
-    return replace(result, state=State.LATE, message=message, hint=LATE_HINT, submitted=submission.at)
 
 
 def _of_slot(result: ModelResult, slot: SlotRecord, submission: SubmissionRecord | None) -> ModelResult | None:

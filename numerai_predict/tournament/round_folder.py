@@ -65,6 +65,11 @@ class SubmissionRecord:
         """What is known to be on time: this one, or the one that stands; None: nothing."""
         return self if self.state == ACCEPTED and self.status == ON_TIME else self.standing
 
+    def keeps(self, pickle_sha256: str) -> bool:
+        """Whether predictions of this pickle are on time, and nothing is on its way in their place."""
+        is_under_way = self.state in (SENDING, SENT)
+        return not is_under_way and self.on_time is not None and self.on_time.pickle_sha256 == pickle_sha256
+
     @property
     def is_foreign(self) -> bool:
         """Whether somebody else submitted."""

@@ -93,7 +93,7 @@ class Submitter:
             if theirs:
                 self._note_foreign(name, theirs[0].file_name)
             return bool(theirs)
-        if found.is_foreign:
+        if found.is_foreign or found.keeps(record.pickle_sha256):
             return True
         if found.pickle_sha256 != record.pickle_sha256:
             return False

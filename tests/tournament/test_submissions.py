@@ -258,6 +258,14 @@ class DeadlineTest(SubmitterCase):
         self.assertEqual(0, self.asked("createSubmission"))
         self.assertIn("no time left", self.record.error)
 
+    def test_create_submission_has_no_more_time_than_is_left(self) -> None:
+        self.to_deadline(30)
+        with mock.patch.object(NumeraiApi, "create_submission", side_effect=ApiUnreachable("down")) as create:
+            self.submit()
+        self.assertTrue(create.mock_calls)
+        for call in create.mock_calls:
+            self.assertLessEqual(call.kwargs["within_s"], 30)
+
     def test_predictions_of_an_old_round_never_go_to_a_new_one(self) -> None:
         self.clock.set(self.wednesday.opening + 60 * SECOND)
         self.submit()
@@ -356,6 +364,16 @@ class SecondStartTest(SubmitterCase):
         self.csvs[A].write_bytes(predictions(self.tuesday.live, "c"))
         self.submit(A)
         self.assertEqual(3, len(self.stand_in.sent))
+
+    def test_pickle_that_changes_back_to_the_one_that_is_on_time_is_not_submitted_again(self) -> None:
+        self.submit(A)
+        self.csvs[B].write_bytes(b"id,prediction\nx,0.5\n")
+        self.submit(B)
+        self.assertEqual("rejected", self.record.state)
+        self.stand_in.violations.clear()  # That such a one was sent: no check of the CSV was made here.
+        self.submit(A)
+        self.assertEqual(2, self.asked("createSubmission"))
+        self.assertIs(State.ON_TIME, self.state())
 
     def test_predictions_that_were_rejected_are_not_sent_again_but_other_ones_are(self) -> None:
         bad = b"id,prediction\nx,0.5\n"
