@@ -257,7 +257,7 @@ class RunModelsTest(RunsTestCase):
         alice = self.model("alice", ranks)
         for more in ({"time_limit": 30}, {"memory_limit": 1 << 30}, {"python": "3.12"}):
             with self.subTest(more), self.assertRaises(Fault) as caught:
-                self.run_models(alice, TournamentModel("bob", alice.pickle, **more))  # type: ignore[arg-type]
+                self.run_models(alice, TournamentModel("bob", alice.pickle, **more))
             self.assertIs(Code.USAGE, caught.exception.code)
             self.assertIn("alice and bob use alice.pkl with different python or limits", caught.exception.message)
 
