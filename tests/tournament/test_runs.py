@@ -216,6 +216,7 @@ class RunModelsTest(RunsTestCase):
         began = time.monotonic()
         self.assertEqual({}, self.run_models(self.model("a", waits_for(self.folder / "go")), clock=NearClock()))
         self.assertLess(time.monotonic() - began, 40)
+        self.assertEqual(1, len(list(self.round.path.glob("runs/1/claims/a-*"))))
         self.assertEqual([], self.ended)
 
     def test_after_the_deadline_nothing_is_run_but_what_has_ended_is_passed_on(self) -> None:
