@@ -103,9 +103,9 @@ def distributions(module: str) -> list[str]:
     return OTHER_NAMES.get(module, module).split()
 
 
-def platform_version(module: str, python: str = THIS_PYTHON) -> str | None:
-    """The version of the module's package that the platform has for that Python; None if it has none."""
-    pins = _platform_packages().get(python, {})
+def platform_version(module: str, python: str | None = None) -> str | None:
+    """The version of the module's package that the platform has for that Python, or this; None if it has none."""
+    pins = _platform_packages().get(python or THIS_PYTHON, {})
     package = module if module in OTHER_NAMES else pip_name(module) or module
     return next((pins[name] for name in map(canonical, distributions(package)) if name in pins), None)
 

@@ -44,6 +44,7 @@ SCOPES = ("upload_submission", "read_submission_info", "read_user_info")
 ACCOUNT_PAGE = "https://numer.ai/account"
 MODELS_PAGE = "https://numer.ai/models"
 ABOUT_KEYS, ABOUT_ACCOUNT, ABOUT_DATA, ABOUT_CONTAINERS = "keys", "account", "live data", "containers"
+ABOUT_RUNS = "runs"
 GIB = 1 << 30
 _MODEL, _USAGE, _RUNTIME = (blame.exit_status for blame in Blame)
 
@@ -77,8 +78,8 @@ def check_tournament(
         note(finding)
     readable = []
     for model in settings.models:
-        if finding := _unreadable(model):
-            note(finding)
+        if unreadable := _unreadable(model):
+            note(unreadable)
         else:
             readable.append(model)
     try:
@@ -309,8 +310,9 @@ def _run(
         place.mkdir()
         write_round(open_store(str(place)), rows, data.live, data.benchmarks, Schedule())
         standing = run_here(place, native, None, ends)
-    except (StoreError, OSError) as error:
-        note(Finding("run", f"The models cannot be run: {error}.", "Check the space on the disk.", _RUNTIME))
+    except (Fault, StoreError, OSError) as error:
+        hint = "Check that there is space on the disk, and start again."
+        note(Finding(ABOUT_RUNS, f"The models cannot be run: {visible(str(error))}.", hint, _RUNTIME))
         return
     for row in standing.left:
         message = f"It was not run on {data.shown}, as its worker ended."

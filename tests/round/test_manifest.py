@@ -25,6 +25,7 @@ from tests.round.memory_store import MemoryStore
 
 SIGNATURE = "5ec2e75ec2e7"
 FORMS: tuple[Any, ...] = (7, "a", "", {}, {"a": 1}, [])
+NO_TRUTHS: tuple[Any, ...] = (1, "true", [])
 UPLOAD = {
     "post_url": f"https://bucket/?X-Amz-Signature={SIGNATURE}",
     "post_data": {"key": "m.csv", "policy": SIGNATURE},
@@ -131,7 +132,7 @@ class ManifestTest(ManifestTestCase):
             (line(time_limit=float("inf")), "time_limit is not "),
             *((line(memory_limit=limit), "memory_limit is not ") for limit in (-1, "4GiB", 4e9, False, 1 << 63)),
             *((line(cpu_s=cpu), "cpu_s is not ") for cpu in (-1, "7", [7])),
-            *((line(strict=strict), "strict is neither true nor false") for strict in (1, "true", [])),
+            *((line(strict=strict), "strict is neither true nor false") for strict in NO_TRUTHS),
             *(
                 (line(post_url=url, post_data="a=b"), "post_url is not ")
                 for url in (7, "ftp://b/", "http://[", "https://")

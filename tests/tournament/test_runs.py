@@ -216,6 +216,7 @@ class RunModelsTest(RunsTestCase):
         began = time.monotonic()
         self.assertEqual({}, self.run_models(self.model("a", waits_for(self.folder / "go")), clock=NearClock()))
         self.assertLess(time.monotonic() - began, 40)
+        self.assertEqual(1, len(list(self.round.path.glob("runs/1/claims/a-*"))))
         self.assertEqual([], self.ended)
 
     def test_after_the_deadline_nothing_is_run_but_what_has_ended_is_passed_on(self) -> None:
@@ -257,7 +258,7 @@ class RunModelsTest(RunsTestCase):
         alice = self.model("alice", ranks)
         for more in ({"time_limit": 30}, {"memory_limit": 1 << 30}, {"python": "3.12"}):
             with self.subTest(more), self.assertRaises(Fault) as caught:
-                self.run_models(alice, TournamentModel("bob", alice.pickle, **more))  # type: ignore[arg-type]
+                self.run_models(alice, TournamentModel("bob", alice.pickle, **more))
             self.assertIs(Code.USAGE, caught.exception.code)
             self.assertIn("alice and bob use alice.pkl with different python or limits", caught.exception.message)
 
