@@ -131,12 +131,11 @@ class Correlator:
         except Exception as error:  # Whatever pandas and pyarrow raise for what is damaged.
             self._note(path, error)
             return {}
-        frame.index = frame.index.map(str)
         numbers = frame[~frame.index.duplicated()].select_dtypes("number")
         return {str(name): column for name, column in numbers.items() if name != "era"}
 
     def _note(self, path: str, error: Exception) -> None:
-        self.problems.append(f"{path} cannot be read ({type(error).__name__}: {excerpt(str(error))}).")
+        self.problems.append(f"{path} cannot be read ({type(error).__name__}: {error}).")
 
 
 def _correlations_of(
