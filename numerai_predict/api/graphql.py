@@ -139,8 +139,8 @@ def _answer_in(response: "requests.Response", read: Callable[[Fields], T], shown
 
 
 def messages_in(response: "requests.Response") -> list[str]:
-    """What the errors in an answer say, each as it is; empty without errors. Phoenix, in which the API is written, has
-    an object with a `detail` in their place for what goes wrong outside of GraphQL.
+    """What the errors in an answer say, each as it is; empty without errors. What goes wrong outside of GraphQL has
+    an object with a `detail` in their place.
     """
     errors = content_of(response).get("errors")
     if isinstance(errors, dict):
