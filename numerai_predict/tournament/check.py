@@ -1,6 +1,5 @@
 """The evening before: whether the keys, the slots, the images and the pickles are as they must be. Submits nothing."""
 
-import difflib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from numerai_predict.round import (
     write_round,
 )
 from numerai_predict.runner import get_data
+from numerai_predict.tournament.model_slots import slot_problem
 from numerai_predict.tournament.round_folder import rounds_in
 from numerai_predict.tournament.runs import (
     Ends,
@@ -42,7 +42,6 @@ from numerai_predict.visible import visible
 # What a morning asks the API for with the keys.
 SCOPES = ("upload_submission", "read_submission_info", "read_user_info")
 ACCOUNT_PAGE = "https://numer.ai/account"
-MODELS_PAGE = "https://numer.ai/models"
 ABOUT_KEYS, ABOUT_ACCOUNT, ABOUT_DATA, ABOUT_CONTAINERS = "keys", "account", "live data", "containers"
 ABOUT_RUNS = "runs"
 GIB = 1 << 30
@@ -115,17 +114,8 @@ def _of_keys(scopes: frozenset[str]) -> Finding:
 
 
 def _of_slot(model: TournamentModel, slots: Mapping[str, Slot]) -> Finding:
-    slot = slots.get(model.name)
-    if slot is None:
-        names = {name.lower(): name for name in slots}
-        similar = [names[name] for name in difflib.get_close_matches(model.name.lower(), names)]
-        hint = f"Make it at {MODELS_PAGE}, or rename the pickle"
-        hint += f": there is {' and '.join(similar)}." if similar else "."
-        return Finding(model.name, "The account has no model of that name.", hint, _MODEL)
-    if slot.has_pickle:
-        message = "Numerai runs a pickle that was uploaded for it, so it takes no submissions."
-        hint = f"Remove the upload at {MODELS_PAGE}, or {model.pickle.name} from {MODELS}/."
-        return Finding(model.name, message, hint, _MODEL)
+    if problem := slot_problem(model.name, model.pickle.name, slots):
+        return Finding(model.name, *problem, _MODEL)
     return Finding(model.name, "The account has this model, and it takes submissions.")
 
 

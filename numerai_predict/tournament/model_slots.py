@@ -4,18 +4,21 @@ import difflib
 from collections.abc import Mapping
 
 from numerai_predict.api import Slot
+from numerai_predict.tournament.settings import MODELS
+
+MODELS_PAGE = "https://numer.ai/models"
 
 
-def slot_problem(name: str, account: Mapping[str, Slot]) -> str:
-    """Why nothing can be submitted to the slot of that name, and the remedy; empty if it can."""
+def slot_problem(name: str, pickle: str, account: Mapping[str, Slot]) -> tuple[str, str] | None:
+    """Why nothing can be submitted to the slot of that name, whose pickle is that file, and the remedy; None if it can."""
     slot = account.get(name)
     if slot is None:
-        similar = difflib.get_close_matches(name, account, n=1)
-        meant = f" Is it {similar[0]}?" if similar else ""
-        return f"The account has no model of the name {name}.{meant} Name the pickle like the model at numer.ai."
+        names = {one.lower(): one for one in account}
+        similar = [names[one] for one in difflib.get_close_matches(name.lower(), names)]
+        hint = f"Make it at {MODELS_PAGE}, or rename the pickle"
+        hint += f": there is {' and '.join(similar)}." if similar else "."
+        return "The account has no model of that name.", hint
     if slot.has_pickle:
-        return (
-            f"{name} has a pickle uploaded at numer.ai, and such a model takes no submissions. "
-            "Remove the upload there, or the pickle here."
-        )
-    return ""
+        message = "Numerai runs a pickle that was uploaded for it, so it takes no submissions."
+        return message, f"Remove the upload at {MODELS_PAGE}, or {pickle} from {MODELS}/."
+    return None

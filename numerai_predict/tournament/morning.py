@@ -224,7 +224,7 @@ def slot_records(models: Sequence[TournamentModel], account: Mapping[str, Slot] 
             pickle_sha256=digests[model.pickle],
             time_limit=model.time_limit,
             memory_limit=model.memory_limit,
-            problem=slot_problem(model.name, account) if account is not None else "",
+            problem=" ".join(slot_problem(model.name, model.pickle.name, account) or ()) if account is not None else "",
         )
         for model in models
     }

@@ -270,9 +270,6 @@ def refused(parse: Callable[[str], object]) -> Callable[[str], object]:
 # By module, and by what holds the expression: a function, a class or a constant. The diagnosis has a function for all.
 TABLE: dict[str, dict[str, Use]] = {
     "api/fields.py": {"_TIME": Use(1, answered, ("2026-11-27T12:00:00.1", "2026-11-27T", "1", *ANY))},
-    "cli/arguments.py": {
-        "size": Use(1, refused(arguments.size)),
-    },
     "cli/worker.py": {"_number": Use(1, refused(worker._number))},
     "cli/presign.py": {"expires": Use(1, refused(presign.expires))},
     "diagnosis/crash.py": {
