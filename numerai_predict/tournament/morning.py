@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from numerai_predict.api import ApiError, ApiUnreachable, NumeraiApi, OpenRound, Slot
+from numerai_predict.api import ApiError, ApiRefused, ApiUnreachable, NumeraiApi, OpenRound, Slot
 from numerai_predict.faults import Blame, Code, Fault
 from numerai_predict.files import write_whole
 from numerai_predict.inspection import sha256
@@ -125,10 +125,15 @@ class Morning:
                 sent.result()
 
     def _account(self, round_: OpenRound) -> dict[str, Slot]:
-        """The slots of the account, for which the API is asked until the deadline. Raises ApiError."""
+        """The slots of the account, for which the API is asked until the deadline. Raises ApiUnreachable, and Fault for
+        keys that are refused.
+        """
         while True:
             try:
                 return self._api.slots()
+            except ApiRefused as error:
+                hint = "Say `numerai-predict tournament check` to see what they allow."
+                raise Fault(Code.USAGE, f"Numerai refuses the keys: {error}.", hint) from None
             except ApiUnreachable as error:
                 if self._clock.now() >= round_.deadline:
                     raise
