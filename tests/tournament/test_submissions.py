@@ -5,7 +5,7 @@ import sys
 import tempfile
 import unittest
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,16 @@ class SubmitterCase(StandInCase):
         with mock.patch.object(NumeraiApi, method, dies), self.assertRaises(Killed):
             yield
 
+    def hiding_submissions(self, times: int) -> AbstractContextManager[object]:
+        """So many answers are older than what was submitted."""
+        real, hidden = NumeraiApi.submissions, [True] * times
+
+        def behind(api: NumeraiApi, model_id: str) -> list[Submission]:
+            there = real(api, model_id)
+            return [] if hidden and hidden.pop() else there
+
+        return mock.patch.object(NumeraiApi, "submissions", behind)
+
     def tearDown(self) -> None:
         self.assertEqual([], self.stand_in.violations)
 
@@ -163,13 +173,7 @@ class OneStartTest(SubmitterCase):
 
     def test_submission_that_shows_late_is_found_when_it_is_looked_for_again(self) -> None:
         self.stand_in.failures = [Failure("createSubmission", status=504, after=True)]
-        real, empty = NumeraiApi.submissions, [True] * 3  # Before it, and at both looks.
-
-        def behind(api: NumeraiApi, model_id: str) -> list[Submission]:
-            there = real(api, model_id)
-            return [] if empty and empty.pop() else there
-
-        with mock.patch.object(NumeraiApi, "submissions", behind):
+        with self.hiding_submissions(3):  # Before it, and at both looks.
             self.submit()
         self.assertEqual([(self.csv_a, "on-time")], self.statuses())
         self.assertEqual("accepted", self.record.state)
@@ -270,6 +274,13 @@ class DeadlineTest(SubmitterCase):
         self.clock.set(self.wednesday.opening + 60 * SECOND)
         self.submit()
         self.assertEqual([], self.stand_in.sent)
+
+    def test_round_that_has_yet_to_open_gets_nothing(self) -> None:
+        self.stand_in.between_rounds = "next"
+        self.clock.set(self.tuesday.opening - 60 * SECOND)
+        self.submit()
+        self.assertEqual([], self.stand_in.sent)
+        self.assertIn("between rounds", self.record.error)
 
     def test_platform_that_is_in_another_round_before_the_deadline_gets_nothing(self) -> None:
         self.tuesday.deadline = self.clock.now() - SECOND
@@ -430,6 +441,13 @@ class KillTest(SubmitterCase):
         self.submit_killed("current_round upload submissions create_submission submissions")
         self.assertEqual("sending", self.record.state)
         self.submit()
+        self.assertEqual(([(self.csv_a, "on-time")], 1), (self.statuses(), self.asked("createSubmission")))
+
+    def test_submission_of_a_killed_start_that_shows_late_is_not_sent_again(self) -> None:
+        with self.dying_at("create_submission", after=True):
+            self.submit()
+        with self.hiding_submissions(1):
+            self.submit()
         self.assertEqual(([(self.csv_a, "on-time")], 1), (self.statuses(), self.asked("createSubmission")))
 
     def test_start_that_was_killed_before_create_sends_once(self) -> None:
