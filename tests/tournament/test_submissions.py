@@ -176,7 +176,7 @@ class OneStartTest(SubmitterCase):
         with self.hiding_submissions(3):  # Before it, and at both looks.
             self.submit()
         self.assertEqual([(self.csv_a, "on-time")], self.statuses())
-        self.assertEqual("accepted", self.record.state)
+        self.assertEqual(("accepted", "pickle-a"), (self.record.state, self.record.pickle_sha256))
 
     def test_read_back_that_is_down_for_a_while_is_asked_again(self) -> None:
         self.stand_in.processing_s = 120
@@ -427,7 +427,7 @@ class KillTest(SubmitterCase):
     def submit_killed(self, steps: str) -> None:
         """In a process of its own, which is killed when it takes the last of these steps."""
         argv = [sys.executable, "-c", CHILD, self.stand_in.url, str(self.kept.path), str(self.csvs[A]), steps]
-        self.assertEqual(-9, subprocess.run(argv, cwd=ROOT, check=False, timeout=60).returncode)
+        self.assertEqual(-9, subprocess.run(argv, cwd=ROOT, capture_output=True, check=False, timeout=60).returncode)
 
     def test_start_that_was_killed_between_create_and_read_back_is_gone_on_with(self) -> None:
         self.submit_killed("current_round upload submissions create_submission submissions")
