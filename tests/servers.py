@@ -60,6 +60,8 @@ def serving() -> Iterator[Server]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body are two writes: the second would wait for the client's delayed acknowledgement of the first.
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")

@@ -81,7 +81,7 @@ class GraphQL:
 
         def attempt() -> T:
             try:
-                return answer_in(self._post(question), read, self._shown)
+                return _answer_in(self._post(question), read, self._shown)
             except TransientFailure as failure:
                 if once and not failure.unsent:
                     raise ApiUnreachable(sentence(failure)) from None
@@ -123,7 +123,7 @@ class GraphQL:
         return visible(hide_queries(without(secrets, " ".join(said.split()))))[:LONGEST_MESSAGE]
 
 
-def answer_in(response: "requests.Response", read: Callable[[Fields], T], shown: Callable[[list[str]], str]) -> T:
+def _answer_in(response: "requests.Response", read: Callable[[Fields], T], shown: Callable[[list[str]], str]) -> T:
     """What `read` makes of the answer's data. Raises ApiRefused for errors in it, and TransientFailure for those that
     say that the server failed, and for what makes no sense.
     """
@@ -139,8 +139,8 @@ def answer_in(response: "requests.Response", read: Callable[[Fields], T], shown:
 
 
 def messages_in(response: "requests.Response") -> list[str]:
-    """What the errors in an answer say, each as it is; empty without errors. Phoenix, in which the API is written, has
-    an object with a `detail` in their place for what goes wrong outside of GraphQL.
+    """What the errors in an answer say, each as it is; empty without errors. What goes wrong outside of GraphQL has
+    an object with a `detail` in their place.
     """
     errors = content_of(response).get("errors")
     if isinstance(errors, dict):

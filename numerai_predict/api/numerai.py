@@ -24,6 +24,7 @@ UPLOAD_S = 120.0
 MOST_REFUSALS = 3
 # What the API says between rounds, in lower case.
 NO_ROUND = "current round not open for submissions"
+# A day without data is null, as far as is known; this would say the same.
 NO_PIPELINE = "not found"
 # What it says of a submission that it has yet to look at.
 NO_STATUS = "none"

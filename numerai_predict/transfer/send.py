@@ -26,8 +26,8 @@ def post_json(url: str, content: bytes, authorization: str | None) -> "requests.
 
 
 def put_file(url: str, content: bytes, content_type: str) -> "requests.Response":
-    """PUT the file once, to a presigned URL, and return the response, whose status is 2xx. Raises TransientFailure,
-    RequestFailed and errors of requests.
+    """PUT the file once, to a presigned URL, and return the response, whatever its status. Raises TransientFailure for
+    a web page with status 200, and errors of requests.
     """
     import requests
 
@@ -39,7 +39,6 @@ def put_file(url: str, content: bytes, content_type: str) -> "requests.Response"
         timeout=(http.CONNECT_TIMEOUT_S, http.READ_TIMEOUT_S),
         allow_redirects=False,
     )
-    http.check_status(response)
     http.refuse_page(response)
     return response
 

@@ -10,7 +10,7 @@ from unittest import mock
 
 from numerai_predict.api import ApiKeys
 from numerai_predict.redaction import DiscreetFormatter
-from tests.servers import Answer, Request, serving
+from tests.servers import Answer, Request, Server, serving
 
 SECRET = "5ec2e7SECRETKEY5ec2e7"
 KEYS = ApiKeys("PUBLICID", SECRET)
@@ -46,11 +46,20 @@ class Clock:
 class ApiTestCase(unittest.TestCase):
     """A test with an API at `self.server.url`/api, and with `self.log` of everything, as the command writes it."""
 
+    server: Server
+    url: str
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        context = serving()  # For all tests of the class: its end takes half a second.
+        cls.server = context.__enter__()
+        cls.addClassCleanup(context.__exit__, None, None, None)
+        cls.url = cls.server.url + "/api"
+
     def setUp(self) -> None:
         self.contexts = contextlib.ExitStack()
         self.addCleanup(self.contexts.close)
-        self.server = self.contexts.enter_context(serving())
-        self.url = self.server.url + "/api"
+        self.offer()
         self.clock = Clock()
         self.contexts.enter_context(mock.patch("time.sleep", self.clock.sleep))
         self.contexts.enter_context(mock.patch("time.monotonic", self.clock.monotonic))

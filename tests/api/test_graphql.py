@@ -29,6 +29,8 @@ NONSENSE = (
     *(b"[" * 100_000, b'{"data": {"thing": {"name": "\xff"}}}', b'{"data": {"thing": {"name": "x"'),
 )
 
+NO_ERRORS: tuple[object, ...] = (None, [])
+
 
 def name_of_thing(data: Fields) -> str:
     return data.part("thing").text("name")
@@ -141,7 +143,7 @@ class RefusalTest(GraphQLTestCase):
         self.assertEqual("half of it is missing", self.refusal(Answer(body=json.dumps(body).encode())))
 
     def test_no_errors_beside_data_are_none(self) -> None:
-        for errors in (None, []):
+        for errors in NO_ERRORS:
             body = json.loads(GOOD.body) | {"errors": errors}
             self.offer(Answer(body=json.dumps(body).encode()))
             self.assertEqual("x", self.ask())

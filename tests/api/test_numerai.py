@@ -1,5 +1,6 @@
 """numerai.py: what is asked of a real server, what is made of its answers, and which traps of numerapi it avoids."""
 
+import contextlib
 import traceback
 import unittest
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from unittest import mock
 
 from numerai_predict.api import (
     ApiError,
+    ApiKeys,
     ApiRefused,
     ApiUnreachable,
     LatestSubmission,
@@ -19,8 +21,10 @@ from numerai_predict.api import (
     Submission,
 )
 from numerai_predict.api.numerai import MOST_REFUSALS
-from numerai_predict.transfer import retry
+from numerai_predict.transfer import http, retry
 from tests.api.harness import KEYS, SECRET, ApiTestCase, refusing, saying
+from tests.api.stand_in import ALL_SCOPES, Failure
+from tests.api.stand_in_case import KEY, StandInTestCase, csv_for
 from tests.servers import Answer
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=timezone.utc)
@@ -30,6 +34,11 @@ ROUND = {
     "closeStakingTime": "2026-11-27T13:00:00Z",
     "dataDatestamp": 20261126,
 }
+NO_NUMBERS: tuple[object, ...] = (None, "1342", True, 13.5)
+NO_TIMES: tuple[object, ...] = (
+    *(None, 5, "", "soon", "2026-11-27", "2026-13-27T12:00:00Z", "0001-01-01T00:00:00+09:00", "2026-11-27T12:00:00Z\n"),
+    "\u0662026-11-27T12:00:00Z",
+)
 MODEL = {
     "id": "m1",
     "name": "mine",
@@ -81,7 +90,7 @@ class RoundTest(NumeraiTestCase):
                 self.offer(saying({"rounds": [ROUND | {"openTime": text, "dataDatestamp": None}]}))
                 current = self.api.current_round()
                 assert current
-                self.assertEqual((NOON, None), (current.opening, current.datestamp))
+                self.assertEqual((NOON, None), (current.opening.replace(microsecond=0), current.datestamp))
                 self.assertEqual(timezone.utc, current.opening.tzinfo)
 
     def test_no_round_is_none_however_the_api_says_it(self) -> None:
@@ -113,11 +122,8 @@ class RoundTest(NumeraiTestCase):
     def test_round_that_makes_no_sense_is_no_closed_round(self) -> None:
         missing = [{key: value for key, value in ROUND.items() if key != name} for name in ROUND]
         broken: list[dict[str, object]] = [
-            *({"number": number} for number in (None, "1342", True, 13.5)),
-            *(
-                {"openTime": time}
-                for time in (None, 5, "", "soon", "2026-11-27", "2026-13-27T12:00:00Z", "0001-01-01T00:00:00+09:00")
-            ),
+            *({"number": number} for number in NO_NUMBERS),
+            *({"openTime": time} for time in NO_TIMES),
             {"closeStakingTime": None},
             {"dataDatestamp": "20261126"},
         ]
@@ -148,7 +154,7 @@ class PipelineTest(NumeraiTestCase):
         self.offer(refusing("Invalid date"))
         self.assertRaises(ApiRefused, lambda: self.api.pipeline("2026-11-27"))
         status = {"dataReadyAt": "soon", "dataP90Eta": None, "dataP99Eta": None}
-        wrong = ({}, {"pipelineStatus": []}, {"pipelineStatus": {}}, {"pipelineStatus": status})
+        wrong: list[object] = [{}, {"pipelineStatus": []}, {"pipelineStatus": {}}, {"pipelineStatus": status}]
         self.assert_makes_no_sense(lambda: self.api.pipeline("2026-11-27"), *wrong)
 
 
@@ -157,7 +163,7 @@ class AccountTest(NumeraiTestCase):
         self.offer(saying({"apiTokenInfo": {"scopes": ["upload_submission", "stake"]}}))
         self.assertEqual({"upload_submission", "stake"}, self.api.scopes())
         self.assertEqual(f"Token PUBLICID${SECRET}", self.asked[0].headers["Authorization"])
-        wrong = ({"apiTokenInfo": None}, {"apiTokenInfo": {"scopes": None}}, {"apiTokenInfo": {}})
+        wrong: list[object] = [{"apiTokenInfo": one} for one in (None, {"scopes": None}, {})]
         self.assert_makes_no_sense(self.api.scopes, *wrong)
 
     def test_slots_are_those_of_the_tournament_with_their_submissions(self) -> None:
@@ -201,6 +207,12 @@ class AccountTest(NumeraiTestCase):
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(self.api.submissions, ["m1"] * 40))
         self.assertEqual([1] * 40, [len(one) for one in found])
+
+    def test_submissions_of_one_second_are_in_order_too(self) -> None:
+        times = {"s1": "12:00:00.1Z", "s2": "12:00:00Z", "s3": "12:00:00.12Z"}
+        found = [SUBMISSION | {"id": id_, "insertedAt": f"2026-11-27T{time}"} for id_, time in times.items()]
+        self.offer(saying({"submissions": found}))
+        self.assertEqual(["s3", "s1", "s2"], [one.id for one in self.api.submissions("m1")])
 
 
 class UploadTest(NumeraiTestCase):
@@ -250,6 +262,7 @@ class UploadTest(NumeraiTestCase):
             self.offer_storage(Answer(status, headers={"Location": f"{self.server.url}/elsewhere"}))
             self.assertIn(f"The request to the storage failed (HTTP status {status})", self.failure())
             self.assertEqual({"/api", "/storage/f.csv"}, {request.path for request in self.server.requests})
+        self.clock.pauses.clear()
         for status in (500, 503, 429):
             self.offer_storage(Answer(status))
             self.assertRegex(self.failure(), rf"storage failed \(HTTP status {status}\); given up after \d+ tries")
@@ -276,7 +289,7 @@ class UploadTest(NumeraiTestCase):
         self.offer(refusing("Slot has a pickle"))
         with self.assertRaisesRegex(ApiRefused, "^Slot has a pickle$"):
             self.upload()
-        wrong = ({"filename": None, "url": self.url}, {"filename": "f", "url": None}, {}, None)
+        wrong: list[object] = [{"filename": None, "url": self.url}, {"filename": "f", "url": None}, {}, None]
         self.assert_makes_no_sense(self.upload, *({"submissionUploadAuth": one} for one in wrong))
 
     def test_no_failure_shows_a_signature_or_a_key(self) -> None:
@@ -319,6 +332,133 @@ class CreateTest(NumeraiTestCase):
         self.offer(refusing("This model has a pickle uploaded."))
         with self.assertRaisesRegex(ApiRefused, "^This model has a pickle uploaded$"):
             self.create()
+
+
+class StandInTest(StandInTestCase):
+    """A morning with the stand-in, by its clock; pauses between tries are short."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        contexts = contextlib.ExitStack()
+        self.addCleanup(contexts.close)
+        contexts.enter_context(mock.patch.multiple(retry, DELAY_BASE_S=0.02, DELAY_MAX_S=0.04))
+        contexts.enter_context(mock.patch.object(retry._log, "disabled", True))
+        self.api = NumeraiApi(ApiKeys(*KEY.split("$")), self.stand_in.url)
+        self.csv = csv_for(self.first)
+
+    def break_next(self, operation: str, how: dict[str, Any]) -> None:
+        """Let the next requests of that operation fail."""
+        self.stand_in.failures.append(Failure(operation, **how))
+
+    def send(self, csv: bytes | None = None) -> str:
+        """Upload, and ask for the submission."""
+        name = self.api.upload("id-alpha", csv or self.csv, "alpha.csv")
+        return self.api.create_submission("id-alpha", name, self.first.datestamp, None)
+
+    def times_asked(self, operation: str) -> int:
+        return sum(asked.operation == operation for asked in self.stand_in.asked)
+
+    def assert_on_time(self) -> None:
+        """One submission, of our predictions, and nothing that no client should do."""
+        self.process()
+        [sent] = self.stand_in.on_time(self.first.number)["alpha"]
+        self.assertEqual(self.csv, sent.csv)
+        self.assertEqual([], self.stand_in.violations)
+
+    def test_morning_goes_from_the_slots_to_a_submission_that_is_read_back(self) -> None:
+        self.assertEqual(set(ALL_SCOPES), self.api.scopes())
+        self.assertEqual({"alpha": Slot("id-alpha", "alpha"), "beta": Slot("id-beta", "beta", True)}, self.api.slots())
+        first = self.first
+        self.assertEqual(
+            OpenRound(first.number, first.opening, first.deadline, first.datestamp), self.api.current_round()
+        )
+        self.assertEqual(Pipeline(first.opening, first.p90, first.p99), self.api.pipeline(f"{first.opening:%Y-%m-%d}"))
+        self.assertEqual([], self.api.submissions("id-alpha"))
+        id_ = self.send()
+        [pending] = self.api.submissions("id-alpha")
+        self.assertEqual((id_, "pending", first.number), (pending.id, pending.status, pending.round))
+        self.assert_on_time()
+        [read] = self.api.submissions("id-alpha")
+        self.assertEqual((id_, "on-time", True, ""), (read.id, read.status, read.selected, read.error))
+        latest = LatestSubmission(first.number, "on-time", read.file_name)
+        self.assertEqual((latest,), self.api.slots()["alpha"].latest)
+
+    def test_storage_that_fails_gets_the_predictions_at_a_new_address(self) -> None:
+        failures: list[dict[str, Any]] = [{"status": 403}, {"status": 503}, {"cut": True}, {"status": 307}]
+        for how in (*failures, {"cut": True, "after": True}):
+            with self.subTest(how):
+                self.stand_in.sent.clear()
+                self.break_next("put", how)
+                self.send()
+                self.assert_on_time()
+
+    def test_address_that_has_expired_is_never_submitted(self) -> None:
+        self.stand_in.address_s = -1.0
+        with self.assertRaisesRegex(ApiUnreachable, "The request to the storage failed .HTTP status 403, AccessDenied"):
+            self.send()
+        self.assertEqual(([], 0), (self.stand_in.sent, self.times_asked("createSubmission")))
+
+    def test_submission_whose_answer_is_lost_is_found_by_reading_back(self) -> None:
+        failures: list[dict[str, Any]] = [{"status": 502}, {"cut": True}, {"body": b"<html>"}]
+        for how in failures:
+            with self.subTest(how):
+                self.stand_in.sent.clear()
+                self.stand_in.asked.clear()
+                self.break_next("createSubmission", how | {"after": True})
+                self.assertRaises(ApiUnreachable, self.send)
+                self.assertEqual(1, self.times_asked("createSubmission"))
+                self.assertEqual(1, len(self.api.submissions("id-alpha")))
+                self.assert_on_time()
+
+    def test_questions_are_asked_again_when_the_api_fails(self) -> None:
+        failures: list[dict[str, Any]] = [{"status": 429, "retry_after_s": 1}, {"status": 500}, {"cut": True}]
+        for how in (*failures, {"body": b"<html>"}):
+            self.break_next("rounds", how)
+            current = self.api.current_round()
+            assert current
+            self.assertEqual(self.first.number, current.number)
+
+    def test_api_that_hangs_is_asked_again(self) -> None:
+        self.break_next("account", {"hang_s": 5})
+        with mock.patch.object(http, "READ_TIMEOUT_S", 0.3):
+            self.assertEqual({"alpha", "beta"}, set(self.api.slots()))
+
+    def test_there_is_no_round_between_rounds_unless_the_api_says_one(self) -> None:
+        self.stand_in.clock.set(self.first.deadline)
+        self.assertIsNone(self.api.current_round())
+        self.stand_in.between_rounds = "null"
+        self.assertIsNone(self.api.current_round())
+        self.stand_in.between_rounds = "next"
+        current = self.api.current_round()
+        assert current
+        self.assertEqual(self.second.number, current.number)
+
+    def test_day_without_a_round_has_no_pipeline(self) -> None:
+        self.assertEqual(Pipeline(), self.api.pipeline("2026-11-23"))
+
+    def test_predictions_of_the_wrong_ids_are_read_back_as_wrong(self) -> None:
+        self.send(b"id,prediction\nn0,0.5\n")
+        self.process()
+        [read] = self.api.submissions("id-alpha")
+        self.assertTrue(read.error)
+
+    def test_slot_with_a_pickle_refuses(self) -> None:
+        name = self.api.upload("id-beta", self.csv, "beta.csv")
+        with self.assertRaisesRegex(ApiRefused, "has a pickle uploaded"):
+            self.api.create_submission("id-beta", name, None, None)
+
+    def test_keys_that_are_wrong_are_refused_at_once_and_not_shown(self) -> None:
+        for keys in (ApiKeys("PUBLIC-ID", "another-secret"), None):
+            with self.assertRaises(ApiRefused) as raised:
+                NumeraiApi(keys, self.stand_in.url).slots()
+            self.assertTrue(str(raised.exception))
+            self.assertNotIn("another-secret", str(raised.exception))
+        self.assertEqual(2, self.times_asked("account"))
+
+    def test_trigger_goes_into_the_submission(self) -> None:
+        name = self.api.upload("id-alpha", self.csv, "alpha.csv")
+        self.api.create_submission("id-alpha", name, None, "trigger-7")
+        self.assertEqual("trigger-7", self.stand_in.sent[0].trigger_id)
 
 
 if __name__ == "__main__":

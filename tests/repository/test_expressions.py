@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import requests
 
+from numerai_predict.api.fields import Fields, SenselessAnswer
 from numerai_predict.child import LIVE_FEATURES, Answer, MissingColumns, Shape
 from numerai_predict.cli import arguments, presign, worker
 from numerai_predict.diagnosis.crash import crash_site, without_our_frames
@@ -252,6 +253,11 @@ def made_a_row(text: str) -> list[Callable[[], object]]:
     return [partial(prepare.MODEL_NAME.fullmatch, f"{text}.pkl"), partial(prepare.NOT_IN_IDS.sub, "_", text)]
 
 
+def answered(text: str) -> None:
+    with contextlib.suppress(SenselessAnswer):
+        Fields({"at": text}, "data").time("at")
+
+
 def refused(parse: Callable[[str], object]) -> Callable[[str], object]:
     def take(text: str) -> None:
         with contextlib.suppress(argparse.ArgumentTypeError):
@@ -262,6 +268,7 @@ def refused(parse: Callable[[str], object]) -> Callable[[str], object]:
 
 # By module, and by what holds the expression: a function, a class or a constant. The diagnosis has a function for all.
 TABLE: dict[str, dict[str, Use]] = {
+    "api/fields.py": {"_TIME": Use(1, answered, ("2026-11-27T12:00:00.1", "2026-11-27T", "1", *ANY))},
     "cli/arguments.py": {
         "size": Use(1, refused(arguments.size)),
     },

@@ -328,6 +328,29 @@ class DownloadTestCase(NumeraiTestCase):
         self.assertGreater(max(self.pauses), 5)
 
 
+class TestAddress(DownloadTestCase):
+    """Which round is asked for, and where."""
+
+    def test_round_that_is_given_is_asked_for_and_else_the_current_one(self) -> None:
+        self.offer(Answer(body=live_of(100)))
+        with mock.patch.dict(os.environ, self.env):
+            self.downloads.download(NAME, self.output_dir, 1342)
+        self.download()
+        asked = [request for request in self.server.requests if request.path == "/api"]
+        self.assertEqual([1342, None], [json.loads(request.body)["variables"]["round"] for request in asked])
+
+    def test_address_of_the_variable_is_asked(self) -> None:
+        self.offer(Answer(body=live_of(100)))
+        with unused_url() as nobody:
+            self.env |= {"NUMERAI_API_URL": self.server.url + "/api", "NUMERAPI_URL": nobody}
+            self.assertEqual(live_of(100), self.download())
+
+    def test_variable_without_an_address_is_named(self) -> None:
+        self.env["NUMERAI_API_URL"] = "numer.ai"
+        self.assertIn("NUMERAI_API_URL is no http(s) URL", self.failure())
+        self.assertEqual(([], []), (self.server.requests, self.pauses))
+
+
 class TestApi(DownloadTestCase):
     """Failures of the API."""
 
