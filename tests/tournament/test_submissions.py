@@ -1,5 +1,6 @@
 """Submissions against the stand-in: each once, on time, read back; also after kills and lost answers."""
 
+import dataclasses
 import subprocess
 import sys
 import tempfile
@@ -7,6 +8,7 @@ import unittest
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -275,6 +277,13 @@ class DeadlineTest(SubmitterCase):
         self.submit()
         self.assertEqual([], self.stand_in.sent)
 
+    def test_deadline_that_was_moved_forward_counts(self) -> None:
+        later = dataclasses.replace(self.round(), deadline=self.tuesday.deadline + 600 * SECOND)
+        self.stand_in.between_rounds = "last"
+        self.to_deadline(-1)
+        Submitter(self.api, self.kept, later, self.clock, None).submit("alice", self.slot(), A, self.csvs[A])
+        self.assertEqual([], self.stand_in.sent)
+
     def test_round_that_has_yet_to_open_gets_nothing(self) -> None:
         self.stand_in.between_rounds = "next"
         self.clock.set(self.tuesday.opening - 60 * SECOND)
@@ -286,7 +295,7 @@ class DeadlineTest(SubmitterCase):
         self.tuesday.deadline = self.clock.now() - SECOND
         self.wednesday.opening = self.clock.now() - SECOND
         kept = self.round()
-        kept = type(kept)(kept.number, kept.opening, self.clock.now() + 3000 * SECOND, kept.datestamp)
+        kept = dataclasses.replace(kept, deadline=self.clock.now() + 3000 * SECOND)
         Submitter(self.api, self.kept, kept, self.clock, None).submit("alice", self.slot(), A, self.csvs[A])
         self.assertEqual([], self.stand_in.sent)
         self.assertIn(f"Numerai is in round {self.wednesday.number}", self.record.error)
@@ -294,7 +303,7 @@ class DeadlineTest(SubmitterCase):
     def test_submission_that_went_to_another_round_is_an_error_in_a_sentence(self) -> None:
         current = mock.patch.object(NumeraiApi, "current_round", return_value=self.round())
         self.wednesday.opening, self.tuesday.deadline = self.clock.now() - SECOND, self.clock.now() - SECOND
-        kept = type(self.round())(self.tuesday.number, self.tuesday.opening, self.clock.now() + 3000 * SECOND, None)
+        kept = dataclasses.replace(self.round(), deadline=self.clock.now() + 3000 * SECOND, datestamp=None)
         with current, mock.patch.object(type(self), "round", return_value=kept):
             self.submit()
             self.submit()
@@ -449,6 +458,27 @@ class KillTest(SubmitterCase):
         with self.hiding_submissions(1):
             self.submit()
         self.assertEqual(([(self.csv_a, "on-time")], 1), (self.statuses(), self.asked("createSubmission")))
+
+    def test_submission_that_shows_after_an_upload_failed_is_not_sent_again(self) -> None:
+        self.stand_in.failures = [Failure("createSubmission", status=504, after=True)]
+        uploads = chain([NumeraiApi.upload(self.api, "id-alice", self.csv_a, "a.csv")], repeat(ApiUnreachable("down")))
+        with (
+            self.hiding_submissions(4),
+            mock.patch.object(NumeraiApi, "upload", side_effect=uploads),
+            self.assertRaises(ApiUnreachable),
+        ):
+            self.submit()
+        self.assertEqual("begun", self.record.state)
+        self.submit()
+        self.assertEqual(("accepted", 1), (self.record.state, self.asked("createSubmission")))
+
+    def test_pickle_that_changes_back_after_a_kill_is_sent_again(self) -> None:
+        self.submit(A)
+        with self.dying_at("create_submission", after=True):
+            self.submit(B)
+        self.submit(A)
+        self.assertEqual([self.csv_a, self.csv_b, self.csv_a], [csv for csv, _ in self.statuses()])
+        self.stand_in.violations.clear()  # That the first was sent again: the second had taken its place.
 
     def test_start_that_was_killed_before_create_sends_once(self) -> None:
         self.submit_killed("current_round upload submissions create_submission")
