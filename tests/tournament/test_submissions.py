@@ -470,7 +470,8 @@ class KillTest(SubmitterCase):
             self.submit()
         self.assertEqual("begun", self.record.state)
         self.submit()
-        self.assertEqual(("accepted", 1), (self.record.state, self.asked("createSubmission")))
+        self.assertEqual(("accepted", "pickle-a"), (self.record.state, self.record.pickle_sha256))
+        self.assertEqual(1, self.asked("createSubmission"))
 
     def test_pickle_that_changes_back_after_a_kill_is_sent_again(self) -> None:
         self.submit(A)
