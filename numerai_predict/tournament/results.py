@@ -166,8 +166,8 @@ def _of_outcome(
         return replace(result, state=State.ON_TIME, message=message, submitted=standing.at)
     if outcome and not began:
         return replace(result, state=State.READY)
-    if result.state is State.LATE:
-        return replace(result, message=problem or "The deadline was over before its predictions were there.")
+    if result.state is State.LATE and not problem:
+        return replace(result, message="The deadline was over before its predictions were there.", hint=LATE_HINT)
     return replace(result, message=problem)
 
 

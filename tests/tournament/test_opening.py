@@ -2,7 +2,7 @@
 
 import unittest
 from datetime import datetime, timedelta
-from itertools import chain, repeat
+from itertools import chain, count
 from unittest import mock
 
 from numerai_predict.api import ApiRefused, ApiUnreachable, NumeraiApi, OpenRound
@@ -109,9 +109,16 @@ class OpeningTest(StandInCase):
 
     def test_api_that_is_down_when_the_wait_ends_is_an_error_and_no_free_day(self) -> None:
         self.tuesday.opening += 5 * HOUR
-        answers = chain([None, None], repeat(ApiUnreachable("down")))
+        answers = chain([None, None], (ApiUnreachable(f"down {number}") for number in count()))
         with mock.patch.object(NumeraiApi, "current_round", side_effect=answers), self.assertRaises(ApiUnreachable):
             self.wait(MONDAY + DAY + 12 * HOUR)
+        self.assertEqual(1, sum("does not answer" in line for line in self.said))
+
+    def test_announced_opening_counts_whatever_was_expected(self) -> None:
+        self.tuesday.opening += 90 * MINUTE
+        self.tuesday.deadline += 90 * MINUTE
+        self.stand_in.between_rounds = "next"
+        self.assert_open(self.tuesday.number, self.wait(self.tuesday.opening - 5 * MINUTE))
 
     def test_estimate_that_vanishes_while_the_round_changes_is_kept(self) -> None:
         real, asked = NumeraiApi.pipeline, []

@@ -1,12 +1,14 @@
 """Submissions against the stand-in: each once, on time, read back; also after kills and lost answers."""
 
+import dataclasses
 import subprocess
 import sys
 import tempfile
 import unittest
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -116,6 +118,16 @@ class SubmitterCase(StandInCase):
         with mock.patch.object(NumeraiApi, method, dies), self.assertRaises(Killed):
             yield
 
+    def hiding_submissions(self, times: int) -> AbstractContextManager[object]:
+        """So many answers are older than what was submitted."""
+        real, hidden = NumeraiApi.submissions, [True] * times
+
+        def behind(api: NumeraiApi, model_id: str) -> list[Submission]:
+            there = real(api, model_id)
+            return [] if hidden and hidden.pop() else there
+
+        return mock.patch.object(NumeraiApi, "submissions", behind)
+
     def tearDown(self) -> None:
         self.assertEqual([], self.stand_in.violations)
 
@@ -163,16 +175,10 @@ class OneStartTest(SubmitterCase):
 
     def test_submission_that_shows_late_is_found_when_it_is_looked_for_again(self) -> None:
         self.stand_in.failures = [Failure("createSubmission", status=504, after=True)]
-        real, empty = NumeraiApi.submissions, [True] * 3  # Before it, and at both looks.
-
-        def behind(api: NumeraiApi, model_id: str) -> list[Submission]:
-            there = real(api, model_id)
-            return [] if empty and empty.pop() else there
-
-        with mock.patch.object(NumeraiApi, "submissions", behind):
+        with self.hiding_submissions(3):  # Before it, and at both looks.
             self.submit()
         self.assertEqual([(self.csv_a, "on-time")], self.statuses())
-        self.assertEqual("accepted", self.record.state)
+        self.assertEqual(("accepted", "pickle-a"), (self.record.state, self.record.pickle_sha256))
 
     def test_read_back_that_is_down_for_a_while_is_asked_again(self) -> None:
         self.stand_in.processing_s = 120
@@ -271,11 +277,25 @@ class DeadlineTest(SubmitterCase):
         self.submit()
         self.assertEqual([], self.stand_in.sent)
 
+    def test_deadline_that_was_moved_forward_counts(self) -> None:
+        later = dataclasses.replace(self.round(), deadline=self.tuesday.deadline + 600 * SECOND)
+        self.stand_in.between_rounds = "last"
+        self.to_deadline(-1)
+        Submitter(self.api, self.kept, later, self.clock, None).submit("alice", self.slot(), A, self.csvs[A])
+        self.assertEqual([], self.stand_in.sent)
+
+    def test_round_that_has_yet_to_open_gets_nothing(self) -> None:
+        self.stand_in.between_rounds = "next"
+        self.clock.set(self.tuesday.opening - 60 * SECOND)
+        self.submit()
+        self.assertEqual([], self.stand_in.sent)
+        self.assertIn("between rounds", self.record.error)
+
     def test_platform_that_is_in_another_round_before_the_deadline_gets_nothing(self) -> None:
         self.tuesday.deadline = self.clock.now() - SECOND
         self.wednesday.opening = self.clock.now() - SECOND
         kept = self.round()
-        kept = type(kept)(kept.number, kept.opening, self.clock.now() + 3000 * SECOND, kept.datestamp)
+        kept = dataclasses.replace(kept, deadline=self.clock.now() + 3000 * SECOND)
         Submitter(self.api, self.kept, kept, self.clock, None).submit("alice", self.slot(), A, self.csvs[A])
         self.assertEqual([], self.stand_in.sent)
         self.assertIn(f"Numerai is in round {self.wednesday.number}", self.record.error)
@@ -283,7 +303,7 @@ class DeadlineTest(SubmitterCase):
     def test_submission_that_went_to_another_round_is_an_error_in_a_sentence(self) -> None:
         current = mock.patch.object(NumeraiApi, "current_round", return_value=self.round())
         self.wednesday.opening, self.tuesday.deadline = self.clock.now() - SECOND, self.clock.now() - SECOND
-        kept = type(self.round())(self.tuesday.number, self.tuesday.opening, self.clock.now() + 3000 * SECOND, None)
+        kept = dataclasses.replace(self.round(), deadline=self.clock.now() + 3000 * SECOND, datestamp=None)
         with current, mock.patch.object(type(self), "round", return_value=kept):
             self.submit()
             self.submit()
@@ -416,7 +436,7 @@ class KillTest(SubmitterCase):
     def submit_killed(self, steps: str) -> None:
         """In a process of its own, which is killed when it takes the last of these steps."""
         argv = [sys.executable, "-c", CHILD, self.stand_in.url, str(self.kept.path), str(self.csvs[A]), steps]
-        self.assertEqual(-9, subprocess.run(argv, cwd=ROOT, check=False, timeout=60).returncode)
+        self.assertEqual(-9, subprocess.run(argv, cwd=ROOT, capture_output=True, check=False, timeout=60).returncode)
 
     def test_start_that_was_killed_between_create_and_read_back_is_gone_on_with(self) -> None:
         self.submit_killed("current_round upload submissions create_submission submissions")
@@ -431,6 +451,35 @@ class KillTest(SubmitterCase):
         self.assertEqual("sending", self.record.state)
         self.submit()
         self.assertEqual(([(self.csv_a, "on-time")], 1), (self.statuses(), self.asked("createSubmission")))
+
+    def test_submission_of_a_killed_start_that_shows_late_is_not_sent_again(self) -> None:
+        with self.dying_at("create_submission", after=True):
+            self.submit()
+        with self.hiding_submissions(1):
+            self.submit()
+        self.assertEqual(([(self.csv_a, "on-time")], 1), (self.statuses(), self.asked("createSubmission")))
+
+    def test_submission_that_shows_after_an_upload_failed_is_not_sent_again(self) -> None:
+        self.stand_in.failures = [Failure("createSubmission", status=504, after=True)]
+        uploads = chain([NumeraiApi.upload(self.api, "id-alice", self.csv_a, "a.csv")], repeat(ApiUnreachable("down")))
+        with (
+            self.hiding_submissions(4),
+            mock.patch.object(NumeraiApi, "upload", side_effect=uploads),
+            self.assertRaises(ApiUnreachable),
+        ):
+            self.submit()
+        self.assertEqual("begun", self.record.state)
+        self.submit()
+        self.assertEqual(("accepted", "pickle-a"), (self.record.state, self.record.pickle_sha256))
+        self.assertEqual(1, self.asked("createSubmission"))
+
+    def test_pickle_that_changes_back_after_a_kill_is_sent_again(self) -> None:
+        self.submit(A)
+        with self.dying_at("create_submission", after=True):
+            self.submit(B)
+        self.submit(A)
+        self.assertEqual([self.csv_a, self.csv_b, self.csv_a], [csv for csv, _ in self.statuses()])
+        self.stand_in.violations.clear()  # That the first was sent again: the second had taken its place.
 
     def test_start_that_was_killed_before_create_sends_once(self) -> None:
         self.submit_killed("current_round upload submissions create_submission")
