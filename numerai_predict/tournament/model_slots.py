@@ -10,7 +10,7 @@ MODELS_PAGE = "https://numer.ai/models"
 
 
 def slot_problem(name: str, pickle: str, account: Mapping[str, Slot]) -> tuple[str, str] | None:
-    """Why nothing can be submitted to the slot of that name, whose pickle is that file, and the remedy; None: it can."""
+    """Why nothing can be submitted to the slot of that name, and the remedy; None: it can. `pickle` is a file name."""
     slot = account.get(name)
     if slot is None:
         names = {one.lower(): one for one in account}

@@ -84,12 +84,19 @@ class Morning:
         """
         try:
             round_ = wait_for_round(self._api, self._clock, _log.info)
-            if round_ is None:  # Without a ping: after a round that failed, it would say that all is well.
-                return Ended(None, 0, "No round is open.")
-            self._messenger.start()
-            folder = RoundFolder.of(self._settings.folder, round_)
-        except (ApiError, Fault, OSError) as error:
-            return self._end_without_round(error)
+        except ApiError as error:
+            return self._end_early(f"No round could be found: {_sentence(error)}", error)
+        if round_ is None:  # Without a ping: after a round that failed, it would say that all is well.
+            return Ended(None, 0, "No round is open.")
+        self._messenger.start()
+        try:
+            return self._run_round(round_)
+        except (Fault, OSError) as error:
+            return self._end_early(f"Round {round_.number}: {_sentence(error)}", error)
+
+    def _run_round(self, round_: OpenRound) -> Ended:
+        """Do all for this round. Raises OSError, and Fault, if not even its folder can be used."""
+        folder = RoundFolder.of(self._settings.folder, round_)
         problem: Exception | None = None
         try:
             self._predict_and_submit(round_, folder)
@@ -123,6 +130,9 @@ class Morning:
             )
             for sent in under_way:
                 sent.result()
+        for name, slot in (account or {}).items():
+            if name in records:
+                self._read_back(submitter, name, slot)
 
     def _account(self, round_: OpenRound) -> dict[str, Slot]:
         """The slots of the account, for which the API is asked until the deadline. Raises ApiUnreachable, and Fault for
@@ -170,6 +180,14 @@ class Morning:
         except (ApiError, OSError) as error:
             _log.error("%s is not submitted: %s", name, _sentence(error))
 
+    @staticmethod
+    def _read_back(submitter: Submitter, name: str, slot: Slot) -> None:
+        """Find out what became of what a start that was killed has sent, if nothing was sent since."""
+        try:
+            submitter.read_back(name, slot)
+        except (ApiError, OSError) as error:
+            _log.warning("%s: it is not known what became of its submission: %s", name, _sentence(error))
+
     def _end(self, folder: RoundFolder, problem: Exception | None) -> Ended:
         earlier = next(
             (one for one in rounds_in(self._settings.folder) if one.round.number < folder.round.number), None
@@ -187,8 +205,7 @@ class Morning:
         self._messenger.end(exit_status, text, results_table(results), is_news)
         return Ended(results, exit_status, text)
 
-    def _end_without_round(self, problem: Exception) -> Ended:
-        text = f"No round could be found: {_sentence(problem)}"
+    def _end_early(self, text: str, problem: Exception) -> Ended:
         self._messenger.end(_status_of(problem), text)
         return Ended(None, _status_of(problem), text)
 
