@@ -57,8 +57,8 @@ demo_round: $(VENV)/predict.done ## run a round of models, some of them broken, 
 demo_tournament: $(VENV)/predict.done ## a morning of some models against a stand-in of Numerai, with the page at its end
 	$(VENV)/predict/bin/python -m tests.tournament.demo build/demo_tournament
 
-# What tests/run.py runs: test_fast is for while you write, and for what .ci/run has no time for; of CI's Pythons one
-# runs check, the others types and test_unit.
+# What tests/run.py runs: test_fast is for while you write, and for what .ci/run has no time for; of CI's Pythons the
+# first runs check, the last test_unit in the shell container.
 check: lint ## lint, check types and run all unit tests
 	$(CHECK)/python -m tests.run all
 

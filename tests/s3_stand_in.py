@@ -12,15 +12,16 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, quote, unquote
 from xml.sax.saxutils import escape
+
+from tests.servers import QuietHandler, listening
 
 STORED_HEADERS = ("Content-Type", "Content-Encoding", "Content-Disposition", "Cache-Control")
 LONGEST_EXPIRY_S = 7 * 24 * 3600
@@ -347,15 +348,7 @@ def serving(access_key: str, secret_key: str) -> Iterator[str]:
     """Serve the owner of these keys on a free port of loopback; yields the URL."""
     store = Store(access_key, secret_key)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # Head and body are two writes: the second would wait for the client's delayed acknowledgement of the first.
-        disable_nagle_algorithm = True
-
-        def handle(self) -> None:
-            with suppress(ConnectionError):  # Clients leave in the midst of an answer.
-                super().handle()
-
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             request_id = secrets.token_hex(8).upper()
             try:
@@ -380,15 +373,5 @@ def serving(access_key: str, secret_key: str) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             return Request(self.command, path, dict(parse_qsl(query, keep_blank_values=True)), self.headers, body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Stay quiet."""
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listener.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.server_address[1]}"
-    finally:
-        listener.shutdown()
-        listener.server_close()
-        thread.join()
+    with listening(Handler) as url:
+        yield url

@@ -53,16 +53,41 @@ class Server:
         return due.popleft() if len(due) > 1 else due[0]
 
 
+class QuietHandler(BaseHTTPRequestHandler):
+    """Keeps connections open, answers at once, and says nothing of clients that leave."""
+
+    protocol_version = "HTTP/1.1"
+    # Head and body are two writes: the second would wait for the client's delayed acknowledgement of the first.
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # Clients leave in the midst of an answer.
+            super().handle()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay quiet."""
+
+
+@contextmanager
+def listening(handler: type[QuietHandler], port: int = 0) -> Iterator[str]:
+    """Serve on loopback, on a free port if none is given; yields the URL."""
+    listener = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    thread = threading.Thread(target=listener.serve_forever, args=[0.01], daemon=True)  # Soon over.
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.server_address[1]}"
+    finally:
+        listener.shutdown()
+        listener.server_close()
+        thread.join()
+
+
 @contextmanager
 def serving() -> Iterator[Server]:
     """Serve on a free port of loopback."""
     server = Server()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # Head and body are two writes: the second would wait for the client's delayed acknowledgement of the first.
-        disable_nagle_algorithm = True
-
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -80,19 +105,8 @@ def serving() -> Iterator[Server]:
 
         do_POST = do_PUT = do_GET  # noqa: N815 - the standard library names them
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Stay quiet."""
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.url = f"http://127.0.0.1:{listener.server_address[1]}"
-    thread = threading.Thread(target=listener.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as server.url:
         yield server
-    finally:
-        listener.shutdown()
-        listener.server_close()
-        thread.join()
 
 
 @contextmanager

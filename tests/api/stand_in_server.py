@@ -3,17 +3,17 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
 from tests.api.stand_in_graphql import Api, Question
 from tests.api.stand_in_state import Asked, Failure, NumeraiStandIn
 from tests.api.stand_in_storage import Answer, Storage, refusal
+from tests.servers import QuietHandler, listening
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 # A key's part that is shorter may be in a text by chance.
@@ -146,15 +146,7 @@ def serving(state: NumeraiStandIn, port: int) -> Iterator[None]:
     """Serve that stand-in on 127.0.0.1, and set its URL."""
     service = Service(state)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # Head and body are two writes: the second would wait for the client's delayed acknowledgement of the first.
-        disable_nagle_algorithm = True
-
-        def handle(self) -> None:
-            with suppress(ConnectionError):  # Clients leave in the midst of an answer.
-                super().handle()
-
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             self.send(self.answer())
 
@@ -179,17 +171,8 @@ def serving(state: NumeraiStandIn, port: int) -> Iterator[None]:
             self.end_headers()
             self.wfile.write(answer.body[: answer.sends])
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Stay quiet."""
-
-    listener = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    state.url = f"http://127.0.0.1:{listener.server_address[1]}"
-    thread = threading.Thread(target=listener.serve_forever, args=[0.01], daemon=True)  # Soon over.
-    thread.start()
-    try:
-        yield
-    finally:
-        service.is_over.set()
-        listener.shutdown()
-        listener.server_close()
-        thread.join()
+    with listening(Handler, port) as state.url:
+        try:
+            yield
+        finally:
+            service.is_over.set()
