@@ -349,7 +349,7 @@ def serving(access_key: str, secret_key: str) -> Iterator[str]:
     store = Store(access_key, secret_key)
 
     class Handler(QuietHandler):
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - the standard library names it
             request_id = secrets.token_hex(8).upper()
             try:
                 answer = store.answer(self.read_request())

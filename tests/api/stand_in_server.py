@@ -147,7 +147,7 @@ def serving(state: NumeraiStandIn, port: int) -> Iterator[None]:
     service = Service(state)
 
     class Handler(QuietHandler):
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - the standard library names it
             self.send(self.answer())
 
         do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - the standard library names them
