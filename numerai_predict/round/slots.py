@@ -18,7 +18,6 @@ from numerai_predict.inspection import IMAGES, THIS_PYTHON
 from numerai_predict.report import folders_around
 from numerai_predict.sandbox import PR_SET_PDEATHSIG, available_cpus, prctl
 
-PROGRAM = "numerai-predict round"
 REGISTRY = "ghcr.io/numerai"
 # What the platform gives a model, and what the worker and its template need besides.
 WORKER_BYTES = 5 << 30
@@ -73,7 +72,7 @@ def alone_on_this_machine(address: str) -> Iterator[None]:
             try:
                 claim.bind(f"\0numerai-predict-round-{_digest(address)}")
             except OSError:
-                message = f"another {PROGRAM} runs {address} on this machine already"
+                message = f"another command runs {address} on this machine already"
                 raise Fault(Code.USAGE, message) from None
         yield
 

@@ -21,7 +21,6 @@ from numerai_predict.round import (
     Schedule,
     Standing,
     StoreError,
-    alone_on_this_machine,
     id_of,
     look_into_all,
     open_store,
@@ -91,18 +90,17 @@ def run_models(
 
     pickles = pickles_of(models)
     place = folder.path.absolute() / RUNS
-    with alone_on_this_machine(str(place)):
-        ended = [] if again else _ended(place, pickles)
-        for row in ended:
-            on_end(row)
-        left = {row: pickle for row, pickle in pickles.items() if row not in ended}
-        left_s = folder.round.deadline - clock.now()
-        if not left or left_s <= timedelta(0):
-            return
-        # Workers go by the time of this machine, which is not that of `clock` in tests.
-        run, rows = _run_for(left, folder, place, datetime.now(timezone.utc) + left_s)
-        warn_of_other_pythons(rows, left, native)
-        run_here(run, native, slots, Ends(left, then))
+    ended = [] if again else _ended(place, pickles)
+    for row in ended:
+        on_end(row)
+    left = {row: pickle for row, pickle in pickles.items() if row not in ended}
+    left_s = folder.round.deadline - clock.now()
+    if not left or left_s <= timedelta(0):
+        return
+    # Workers go by the time of this machine, which is not that of `clock` in tests.
+    run, rows = _run_for(left, folder, place, datetime.now(timezone.utc) + left_s)
+    warn_of_other_pythons(rows, left, native)
+    run_here(run, native, slots, Ends(left, then))
 
 
 def row_id(pickle: Path, sha256: str) -> str:

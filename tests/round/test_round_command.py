@@ -175,7 +175,7 @@ class RoundCommandTest(RoundTestCase):
         with alone_on_this_machine(str(self.round)), alone_on_this_machine(f"{self.round}-2"):
             ended = self.command(self.round, "--native")
         self.assertEqual(2, ended.returncode)
-        self.assertIn("another numerai-predict round runs", ended.stderr)
+        self.assertIn("another command runs", ended.stderr)
 
     def test_without_an_engine_native_is_named(self) -> None:
         self.model("a", sleepy(0))

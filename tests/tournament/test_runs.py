@@ -19,7 +19,6 @@ import pandas as pd
 from numerai_predict.api import OpenRound
 from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import THIS_PYTHON, sha256
-from numerai_predict.round import alone_on_this_machine
 from numerai_predict.tournament import runs
 from numerai_predict.tournament.round_folder import RoundFolder
 from numerai_predict.tournament.runs import row_id, run_models
@@ -261,11 +260,6 @@ class RunModelsTest(RunsTestCase):
                 self.run_models(alice, TournamentModel("bob", alice.pickle, **more))
             self.assertIs(Code.USAGE, caught.exception.code)
             self.assertIn("alice and bob use alice.pkl with different python or limits", caught.exception.message)
-
-    def test_second_start_beside_the_first_is_a_fault(self) -> None:
-        with alone_on_this_machine(str(self.round.path / "runs")), self.assertRaises(Fault) as caught:
-            self.run_models(self.model("a", ranks))
-        self.assertIs(Code.USAGE, caught.exception.code)
 
     def test_end_is_passed_on_while_others_still_run(self) -> None:
         go = self.folder / "go"
