@@ -52,12 +52,13 @@ class _Wait:
         try:
             current = self._api.current_round()
             if current is not None and current.opening <= self._clock.now() < current.deadline:
+                self._announce(f"Round {current.number} opened at {_times(current)}.")
                 return current
             self._plan(current)
             self.unanswered = None
         except ApiUnreachable as error:
             if self.unanswered is None:  # Once, and not with every look.
-                self._tell(f"Numerai does not answer, and is asked again: {error}")
+                self._announce(f"Numerai does not answer, and is asked again: {error}")
             self.unanswered = error
         return None
 
@@ -83,9 +84,9 @@ class _Wait:
             self._until = None
         self._has_answer = True
         if moments and not self.is_over:
-            self._tell(" ".join([*_about_round(announced), *_about_data(pipeline)]))
+            self._announce(" ".join([*_about_round(announced), *_about_data(pipeline)]))
 
-    def _tell(self, line: str) -> None:
+    def _announce(self, line: str) -> None:
         if line != self._said:
             self._said = line
             self._say(line)
@@ -94,8 +95,13 @@ class _Wait:
 def _about_round(announced: OpenRound | None) -> list[str]:
     if announced is None:
         return ["No round is open yet."]
-    times = f"opens at {_shown(announced.opening)} and takes submissions until {_shown(announced.deadline)} UTC"
-    return [f"Round {announced.number} {times}."]
+    return [f"Round {announced.number} opens at {_times(announced)}."]
+
+
+def _times(round_: OpenRound) -> str:
+    is_same_day = round_.opening.date() == round_.deadline.date()
+    day = "" if is_same_day else f"{round_.deadline:%A}, "
+    return f"{_shown(round_.opening)} and takes submissions until {day}{_shown(round_.deadline)} UTC"
 
 
 def _about_data(pipeline: Pipeline) -> list[str]:

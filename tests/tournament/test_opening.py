@@ -36,7 +36,7 @@ class OpeningTest(StandInCase):
     def test_round_that_is_open_is_returned_at_once(self) -> None:
         self.assert_open(self.tuesday.number, self.wait(self.tuesday.opening + 5 * MINUTE))
         self.assert_at(self.tuesday.opening + 5 * MINUTE, 10 * SECOND)
-        self.assertEqual([], self.said)
+        self.assertEqual(["Round 1340 opened at 12:00 and takes submissions until 13:00 UTC."], self.said)
 
     def test_round_that_opens_soon_is_waited_for(self) -> None:
         for between in ("error", "null", "last", "next"):
@@ -49,9 +49,12 @@ class OpeningTest(StandInCase):
         self.stand_in.between_rounds = "next"
         self.wait(self.tuesday.opening - 5 * MINUTE)
         expected = "Its live data is expected by 12:00 UTC (in 90 of 100 cases), by 12:20 UTC (in 99)."
-        self.assertEqual(
-            [f"Round {self.tuesday.number} opens at 12:00 and takes submissions until 13:00 UTC. {expected}"], self.said
-        )
+        times = "at 12:00 and takes submissions until 13:00 UTC."
+        self.assertEqual([f"Round 1340 opens {times} {expected}", f"Round 1340 opened {times}"], self.said)
+
+    def test_deadline_of_another_day_is_said_with_its_day(self) -> None:
+        self.assert_open(1344, self.wait(MONDAY + 5 * DAY + 13 * HOUR))
+        self.assertEqual(["Round 1344 opened at 12:00 and takes submissions until Sunday, 14:00 UTC."], self.said)
 
     def test_round_that_opens_late_is_waited_for(self) -> None:
         self.tuesday.opening += 40 * MINUTE
@@ -63,8 +66,8 @@ class OpeningTest(StandInCase):
     def test_data_that_is_ready_before_the_round_opens_is_said_and_waited_for(self) -> None:
         self.tuesday.data_ready = self.tuesday.opening - 2 * MINUTE
         self.assert_open(self.tuesday.number, self.wait(self.tuesday.opening - 5 * MINUTE))
-        self.assertIn("ready since 11:58 UTC", self.said[-1])
-        self.assertEqual(2, len(self.said))
+        self.assertIn("ready since 11:58 UTC", self.said[-2])
+        self.assertEqual(3, len(self.said))
 
     def test_round_that_never_opens_is_given_up_an_hour_after_its_data_was_expected(self) -> None:
         p99 = self.tuesday.p99
