@@ -51,7 +51,7 @@ class CommandsTest(PredictTestCase):
             with self.subTest(words):
                 run = self.command(*words)
                 self.assertEqual(0, run.status)
-                self.assertIn("{run,inspect,presign,round,worker}", run.stdout)
+                self.assertIn("{run,inspect,presign,round,worker,tournament}", run.stdout)
 
     def test_help_of_a_command_shows_its_flags(self) -> None:
         for name, flag in {"run": "--model", "inspect": "--memory_limit", "presign": "--bucket"}.items():

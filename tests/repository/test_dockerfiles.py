@@ -60,4 +60,4 @@ class BuildContextTest(unittest.TestCase):
         self.assertEqual(["!numerai_predict"], [line for line in lines if "numerai_predict" in line])
         self.assertIn("**/__pycache__", lines)
         suffixes = {path.suffix for path in (ROOT / "numerai_predict").rglob("*") if path.is_file()}
-        self.assertLessEqual(suffixes, {".py", ".json", ".typed", ".pyc"})
+        self.assertLessEqual(suffixes, {".py", ".css", ".json", ".typed", ".pyc"})
