@@ -1,13 +1,11 @@
 """Reads fields of an answer of the API, each as what it must be."""
 
-import re
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+from numerai_predict.times import time_in
 
-# 2026-11-27T12:00:00Z, with a fraction of any length, or another zone, or none.
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+T = TypeVar("T")
 
 
 class SenselessAnswer(Exception):
@@ -72,12 +70,7 @@ class Fields:
 
     def _as_time(self, field: str, text: str) -> datetime:
         try:
-            if match := _TIME.fullmatch(text):
-                day, time, fraction, zone = match.groups(default="")
-                zone = "+00:00" if zone in ("", "Z") else zone
-                # Python 3.10 takes three or six digits.
-                whole = f"{day}T{time}.{fraction:0<6.6}{zone}"
-                return datetime.fromisoformat(whole).astimezone(timezone.utc)
+            time = time_in(text)
+            return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
         except (ValueError, OverflowError):
-            pass
-        raise SenselessAnswer(f"{self._name}.{field} is no time")
+            raise SenselessAnswer(f"{self._name}.{field} is no time") from None

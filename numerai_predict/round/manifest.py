@@ -10,6 +10,7 @@ from typing import Any
 from numerai_predict.faults import Code, Fault
 from numerai_predict.platform_limits import MEMORY_LIMIT, TIME_LIMIT_S
 from numerai_predict.round.store import Store
+from numerai_predict.times import time_in
 from numerai_predict.transfer import fields_in, has_host
 
 MANIFEST = "manifest.jsonl"
@@ -18,8 +19,6 @@ ROUND = "round.json"
 LONGEST_ID = 100
 # More seconds or bytes than any machine has, and few enough for every function that takes them.
 LARGEST_NUMBER = 1 << 62
-# ISO 8601, as much of it as Python 3.10 and JavaScript write.
-TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 EXAMPLE_OF_A_TIME = "2026-11-27T14:00:00Z"
 
 
@@ -205,17 +204,12 @@ def _truth(name: str, value: Any) -> bool:
 
 
 def _time(name: str, value: Any) -> datetime:
-    match = TIME.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{name} is not a time such as {EXAMPLE_OF_A_TIME}")
-    day, time, fraction, zone = match.groups()
-    _require(zone is not None, f"{name} has no time zone; write it as {EXAMPLE_OF_A_TIME}")
-    seconds = time if time.count(":") == 2 else f"{time}:00"
-    text = f"{day}T{seconds}.{(fraction or '').ljust(6, '0')}{zone.replace('Z', '+00:00')}"
     try:
-        return datetime.fromisoformat(text)
+        time = time_in(value if isinstance(value, str) else "")
     except ValueError:
-        raise ValueError(f"{name} is not a time that there is") from None
+        raise ValueError(f"{name} is not a time such as {EXAMPLE_OF_A_TIME}") from None
+    _require(time.tzinfo is not None, f"{name} has no time zone; write it as {EXAMPLE_OF_A_TIME}")
+    return time
 
 
 _ROW: Mapping[str, Callable[[str, Any], Any]] = {

@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import requests
 
-from numerai_predict.api.fields import Fields, SenselessAnswer
 from numerai_predict.child import LIVE_FEATURES, Answer, MissingColumns, Shape
 from numerai_predict.cli import arguments, presign, worker
 from numerai_predict.diagnosis.crash import crash_site, without_our_frames
@@ -43,6 +42,7 @@ from numerai_predict.runner.csv_form import read_csv
 from numerai_predict.runner.id_counts import IdCounts
 from numerai_predict.runner.live_ids import LiveIds
 from numerai_predict.sandbox import ProtocolError, hide_parent, landlock
+from numerai_predict.times import time_in
 from numerai_predict.tournament import settings
 from numerai_predict.transfer import http, s3
 from numerai_predict.transfer.download import PartialFile
@@ -254,9 +254,9 @@ def made_a_row(text: str) -> list[Callable[[], object]]:
     return [partial(prepare.MODEL_NAME.fullmatch, f"{text}.pkl"), partial(prepare.NOT_IN_IDS.sub, "_", text)]
 
 
-def answered(text: str) -> None:
-    with contextlib.suppress(SenselessAnswer):
-        Fields({"at": text}, "data").time("at")
+def a_time(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        time_in(text)
 
 
 def refused(parse: Callable[[str], object]) -> Callable[[str], object]:
@@ -269,7 +269,6 @@ def refused(parse: Callable[[str], object]) -> Callable[[str], object]:
 
 # By module, and by what holds the expression: a function, a class or a constant. The diagnosis has a function for all.
 TABLE: dict[str, dict[str, Use]] = {
-    "api/fields.py": {"_TIME": Use(1, answered, ("2026-11-27T12:00:00.1", "2026-11-27T", "1", *ANY))},
     "cli/worker.py": {"_number": Use(1, refused(worker._number))},
     "cli/presign.py": {"expires": Use(1, refused(presign.expires))},
     "diagnosis/crash.py": {
@@ -433,7 +432,6 @@ TABLE: dict[str, dict[str, Use]] = {
     },
     "round/manifest.py": {
         **{name: Use(1, in_manifest) for name in ("_checked", "_id", "_python", "_sha256")},
-        "TIME": Use(1, in_manifest, ("2026-11-27T13:00:00Z", "2026-11-27T13:00:00.1", "2026-11-27T", *ANY)),
     },
     "round/open_store.py": {"BUCKET": Use(1, opened)},
     "round/prepare.py": {
@@ -450,6 +448,7 @@ TABLE: dict[str, dict[str, Use]] = {
         "_mask": Use(1, lambda text: hide_parent._mask(os.getpid(), [text[:ARGUMENT].encode()]), ("a", "aab")),
     },
     "sandbox/landlock.py": {"USEFUL_DEVICES": Use(1, landlock.USEFUL_DEVICES.fullmatch, ("nvidia", "random", *ANY))},
+    "times.py": {"_TIME": Use(1, a_time, ("2026-11-27T12:00:00.1", "2026-11-27T", "1", *ANY))},
     "tournament/settings.py": {"SLOT_NAME": Use(1, settings.SLOT_NAME.fullmatch, ("a", "-", "_", *ANY))},
     "transfer/download.py": {"PartialFile": Use(2, announced, ("1", "-", "bytes 1-", "/1", *ANY))},
     "transfer/http.py": {
