@@ -82,5 +82,5 @@ def _text_of(place: str, path: Path) -> str:
 def _check(name: str, place: str, secret: str) -> None:
     """Raises Fault for a secret with anything but printable ASCII, without showing it: a header could not hold it."""
     if not (secret.isascii() and secret.isprintable() and " " not in secret):
-        problem = f"{name}, in {place}, has a blank or a character that does not belong into it."
+        problem = f"{name}, in {place}, has a blank or a character that no key and no address has."
         raise Fault(Code.USAGE, problem, "Copy it once more, and nothing else; a file is to be in UTF-8.")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from numerai_predict.background_writer import wait_for_readers
 from numerai_predict.cli import arguments
-from numerai_predict.cli.session import log_to_stderr, show
+from numerai_predict.cli.session import log_to_stderr, saying_more, show
 from numerai_predict.cli.signals import ending_on_signals
 from numerai_predict.faults import Blame, Code, Fault, Interrupted
 from numerai_predict.files import write_whole
@@ -31,6 +31,7 @@ from numerai_predict.round import (
     StoreError,
     Workers,
     alone_on_this_machine,
+    container_engine,
     exposition,
     folder_of,
     open_store,
@@ -137,7 +138,7 @@ def run_round(args: argparse.Namespace) -> int:
     began = time.monotonic()
     hide([])  # Models of native workers may be of the same user, and our environment may have the keys of a bucket.
     live = LiveTable(sys.stderr) if sys.stderr.isatty() else None
-    with alone_on_this_machine(args.round), log_to_stderr((), logging.WARNING, live), _saying_more():
+    with alone_on_this_machine(args.round), log_to_stderr((), logging.WARNING, live), saying_more(_log):
         store = _open(args.round)
         last = open_store(args.last) if args.last else None
         rows = prepare_round(store, Ingredients(args.models, args.dataset, args.benchmarks, last))
@@ -218,8 +219,7 @@ def _open(round_address: str) -> Store:
 def _workers(args: argparse.Namespace, rows: Sequence[Row]) -> Workers:
     if args.native:
         return NativeWorkers(args.round)
-    docker = os.environ.get("DOCKER") or "docker"
-    return ContainerWorkers(args.round, folder_of(args.round), [row.model for row in rows], docker)
+    return ContainerWorkers(args.round, folder_of(args.round), [row.model for row in rows], container_engine())
 
 
 def _warn_of_other_pythons(rows: Sequence[Row], workers: Workers) -> None:
@@ -241,14 +241,3 @@ def _logs_folder(round_address: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="round-logs-") as folder:
         yield Path(folder)
-
-
-@contextlib.contextmanager
-def _saying_more() -> Iterator[None]:
-    """While inside, what the round itself logs is shown; of what each look into a pickle logs, only warnings are."""
-    before = _log.level
-    _log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        _log.setLevel(before)

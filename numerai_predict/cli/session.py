@@ -145,6 +145,17 @@ def log_to_stderr(secrets: Sequence[str], level: int, stream: TextIO | io.TextIO
             logger.setLevel(earlier)
 
 
+@contextlib.contextmanager
+def saying_more(logger: logging.Logger) -> Iterator[None]:
+    """While inside, what this logger and those below it log is shown, where of others only warnings are."""
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def open_standard_streams() -> None:
     """Open /dev/null for each standard stream that is closed: the next file would take its number, and be written to
     by whoever prints.

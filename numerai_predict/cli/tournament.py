@@ -11,7 +11,7 @@ from pathlib import Path
 from numerai_predict.api import ApiError, NumeraiApi, api_url, take_keys
 from numerai_predict.cli import arguments
 from numerai_predict.cli.round import slots
-from numerai_predict.cli.session import log_to_stderr, show
+from numerai_predict.cli.session import log_to_stderr, saying_more, show
 from numerai_predict.cli.signals import ending_on_signals
 from numerai_predict.faults import Blame, Code, Fault, Interrupted
 from numerai_predict.redaction import hide_queries
@@ -121,7 +121,7 @@ def run_morning(args: argparse.Namespace, clock: Clock) -> int:
 def show_status(args: argparse.Namespace, clock: Clock) -> int:
     """Print how a round that is kept in the folder stands, and return the exit status that it has now."""
     kept = rounds_in(args.folder)
-    chosen = [one for one in kept if args.round in (None, one.round.number)]
+    chosen = [one for one in kept if args.round in (None, one.number)]
     if not chosen:
         which = "a round" if args.round is None else f"round {args.round}"
         raise Fault(Code.USAGE, f"{args.folder} has nothing of {which}", "It has what `run` has left there.")
@@ -134,13 +134,8 @@ def show_status(args: argparse.Namespace, clock: Clock) -> int:
 def _prepared(args: argparse.Namespace) -> Iterator[Settings]:
     """While inside, log to stderr what the tournament does, without its secrets."""
     settings = read_settings(args.folder, os.environ)
-    with log_to_stderr(settings.channels.secrets, logging.WARNING):
-        before = _log.level
-        _log.setLevel(logging.INFO)
-        try:
-            yield settings
-        finally:
-            _log.setLevel(before)
+    with log_to_stderr(settings.channels.secrets, logging.WARNING), saying_more(_log):
+        yield settings
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Clock], int]] = {

@@ -232,6 +232,11 @@ def image_of(python: str, docker: str) -> tuple[str, bool]:
     return (here or places[-1:])[0], bool(here)
 
 
+def container_engine() -> str:
+    """The program of the container engine: $DOCKER, or docker."""
+    return os.environ.get("DOCKER") or "docker"
+
+
 def check_engine(docker: str) -> None:
     """Raises Fault if no container engine answers."""
     if problem := _problem_of(docker):

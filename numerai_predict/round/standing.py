@@ -28,7 +28,8 @@ RENEWAL_S = LEASE_S / 4
 @dataclass(frozen=True)
 class ModelEnd:
     """How a model of the round ended, by its outcome: the status of its run report, the code, message and hint of its
-    fault (empty if it succeeded), what it used, and the index of the worker that ran it (None: not known).
+    fault (empty if it succeeded), what it used, the index of the worker that ran it (None: not known), and the SHA-256
+    of its predictions (empty: it has none).
     """
 
     id: str
@@ -40,6 +41,7 @@ class ModelEnd:
     worker: int | None = None
     hint: str = ""
     peak_memory_bytes: int = 0
+    csv_sha256: str = ""
 
     @classmethod
     def of(cls, model_id: str, content: bytes) -> "ModelEnd":
@@ -57,6 +59,7 @@ class ModelEnd:
                 worker=(outcome.get("worker") or {}).get("index"),
                 hint=str(fault.get("hint", "")),
                 peak_memory_bytes=int(usage.get("peak_memory_bytes", 0)),
+                csv_sha256=str(outcome.get("csv_sha256", "")),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             message = f"{outcome_key(model_id)} is no run report."

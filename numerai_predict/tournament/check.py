@@ -17,6 +17,7 @@ from numerai_predict.round import (
     Schedule,
     StoreError,
     check_engine,
+    container_engine,
     image_of,
     look_into_all,
     open_store,
@@ -29,7 +30,6 @@ from numerai_predict.tournament.round_folder import rounds_in
 from numerai_predict.tournament.runs import (
     Ends,
     PickleToRun,
-    container_engine,
     pickles_of,
     pythons_here,
     row_of,

@@ -3,12 +3,11 @@
 import contextlib
 import html
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from numerai_predict.tournament.results import ModelResult, RoundResults, State
+from numerai_predict.tournament.results import ModelResult, RoundResults, State, how_it_went
 from numerai_predict.tournament.settings import Channels
 from numerai_predict.transfer import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, RequestFailed, retry_with_backoff
 from numerai_predict.visible import visible
@@ -22,7 +21,6 @@ MOST_OF_DISCORD = 2000
 # A weekend's round is open for a day.
 MOST_MINUTES = 120
 SUMMARY = "GITHUB_STEP_SUMMARY"
-GOOD = (State.ON_TIME, State.READY)
 _MARKS = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>|~#&"})
 
 _log = logging.getLogger(__name__)
@@ -32,16 +30,14 @@ def headline(results: RoundResults, left_s: float) -> str:
     """One line: "Round 1342: 19 on time, 1 failed: foo out_of_memory, 22 min left"."""
     if results.problem:
         return visible(f"Round {results.number}: {results.problem}")
-    counts = Counter(model.state for model in results.models)
-    said = ", ".join(f"{counts[state]:,} {state.label}" for state in State if counts[state])
-    parts = [": ".join(filter(None, (said or "no models", _named(results)))), *_time_left(left_s)]
+    parts = [": ".join(filter(None, (how_it_went(results.models), _named(results)))), *_time_left(left_s)]
     return visible(f"Round {results.number}: {', '.join(parts)}")
 
 
 def _named(results: RoundResults) -> str:
     """The models that are not as they should be, each with its code, in the order of their states."""
     order = list(State)
-    bad = [model for model in results.models if model.state not in GOOD]
+    bad = [model for model in results.models if model.state.exit_status]
     bad.sort(key=lambda model: order.index(model.state))
     named = ", ".join(f"{model.name} {model.code or model.state.label}" for model in bad[:MOST_NAMED])
     return named + (f" and {len(bad) - MOST_NAMED:,} more" if len(bad) > MOST_NAMED else "")

@@ -3,17 +3,14 @@
 import contextlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from numerai_predict.api import ApiError, ApiRefused, ApiUnreachable, NumeraiApi, OpenRound, Slot
 from numerai_predict.faults import Blame, Code, Fault
 from numerai_predict.files import write_whole
-from numerai_predict.inspection import sha256
-from numerai_predict.round import StoreError
+from numerai_predict.round import SUCCESS, StoreError
 from numerai_predict.tournament.clock import Clock
 from numerai_predict.tournament.correlations import correlate
 from numerai_predict.tournament.live_data import get_live_data
@@ -22,14 +19,12 @@ from numerai_predict.tournament.model_slots import slot_problem
 from numerai_predict.tournament.opening import wait_for_round
 from numerai_predict.tournament.page import PAGE, write_page
 from numerai_predict.tournament.results import RoundResults, read_results
-from numerai_predict.tournament.round_folder import RoundFolder, SlotRecord, rounds_in
-from numerai_predict.tournament.runs import row_id, run_models
-from numerai_predict.tournament.settings import Settings, TournamentModel
+from numerai_predict.tournament.round_folder import CORRELATIONS, RoundFolder, SlotRecord, rounds_in
+from numerai_predict.tournament.runs import PickleToRun, pickles_of, run_pickles
+from numerai_predict.tournament.sender import Sender
+from numerai_predict.tournament.settings import Settings
 from numerai_predict.tournament.submissions import Submitter
 
-# Submissions at a time: each waits for the platform most of the time.
-SENDERS = 4
-CORRELATIONS = "correlations.json"
 # Between two tries to reach the API, each of which took some time itself.
 RETRY_S = 15.0
 # What the last message said, so that a second start repeats none.
@@ -105,34 +100,34 @@ class Morning:
         return self._end(folder, problem)
 
     def _predict_and_submit(self, round_: OpenRound, folder: RoundFolder) -> None:
+        """Run what is wanted, and submit it if asked to. Raises ApiError, Fault, StoreError and OSError."""
         account = self._account(round_) if self._wishes.submit else None
-        records = slot_records(self._settings.models, account)
+        pickles = pickles_of(self._settings.models)
+        records = slot_records(pickles, account)
         folder.write_slots(records)
-        get_live_data(folder, [one for one in rounds_in(self._settings.folder) if one.path != folder.path], self._clock)
+        get_live_data(folder, rounds_in(self._settings.folder), self._clock)
+        if account is None:
+            self._run(folder, pickles, self._wishes.again or records, lambda row: None)
+            return
         submitter = Submitter(self._api, folder, round_, self._clock, self._trigger_id)
-        models = [model for model in self._settings.models if self._is_to_run(model, records, account, submitter)]
-        with _senders() as senders:
-            under_way: list[Future[None]] = []
+        takers = {name: account[name] for name, record in records.items() if not record.problem}
+        left = [name for name, slot in takers.items() if not submitter.is_settled(name, slot, records[name])]
+        wanted = self._wishes.again or left
+        with Sender(submitter, folder, takers, records) as sender:
+            self._run(folder, pickles, wanted, sender.send)
+        sender.read_back()
 
-            def on_end(row: str) -> None:
-                for name in self._to_submit(row, models, records):
-                    send = partial(self._submit, submitter, name, (account or {})[name], records[name], folder)
-                    under_way.append(senders.submit(send))
-
-            run_models(
-                folder,
-                models,
-                self._clock,
-                self._wishes.slots,
-                self._wishes.native,
-                on_end if account is not None else lambda row: None,
-                again=bool(self._wishes.again),
-            )
-            for sent in under_way:
-                sent.result()
-        for name, slot in (account or {}).items():
-            if name in records:
-                self._read_back(submitter, name, slot)
+    def _run(
+        self,
+        folder: RoundFolder,
+        pickles: Mapping[str, PickleToRun],
+        names: Collection[str],
+        on_end: Callable[[str], None],
+    ) -> None:
+        """Run the pickles of the slots of these names."""
+        wanted = {row: pickle for row, pickle in pickles.items() if {*pickle.slots} & {*names}}
+        wishes = self._wishes
+        run_pickles(folder, wanted, self._clock, wishes.slots, wishes.native, on_end, again=bool(wishes.again))
 
     def _account(self, round_: OpenRound) -> dict[str, Slot]:
         """The slots of the account, for which the API is asked until the deadline. Raises ApiUnreachable, and Fault for
@@ -142,7 +137,7 @@ class Morning:
             try:
                 return self._api.slots()
             except ApiRefused as error:
-                hint = "Say `numerai-predict tournament check` to see what they allow."
+                hint = "Run `numerai-predict tournament check` to see what they allow."
                 raise Fault(Code.USAGE, f"Numerai refuses the keys: {error}.", hint) from None
             except ApiUnreachable as error:
                 if self._clock.now() >= round_.deadline:
@@ -150,49 +145,9 @@ class Morning:
                 _log.warning("%s; it is asked again", error)
                 self._clock.sleep(RETRY_S)
 
-    def _is_to_run(
-        self,
-        model: TournamentModel,
-        records: Mapping[str, SlotRecord],
-        account: Mapping[str, Slot] | None,
-        submitter: Submitter,
-    ) -> bool:
-        """Whether its predictions are wanted: those that are on time already are not."""
-        if self._wishes.again:
-            return model.name in self._wishes.again
-        if account is None:
-            return True
-        record = records[model.name]
-        return not record.problem and not submitter.is_settled(model.name, account[model.name], record)
-
-    @staticmethod
-    def _to_submit(row: str, models: Sequence[TournamentModel], records: Mapping[str, SlotRecord]) -> list[str]:
-        """The slots that the predictions of this row are for."""
-        return [model.name for model in models if records[model.name].row == row and not records[model.name].problem]
-
-    def _submit(self, submitter: Submitter, name: str, slot: Slot, record: SlotRecord, folder: RoundFolder) -> None:
-        """Submit what a model predicted, if it did; what goes wrong is in its record, or in the log."""
-        found = folder.outcome(record)
-        if found is None or found[0]["status"] != "success":
-            return
-        try:
-            submitter.submit(name, slot, record, found[1])
-        except (ApiError, OSError) as error:
-            _log.error("%s is not submitted: %s", name, _sentence(error))
-
-    @staticmethod
-    def _read_back(submitter: Submitter, name: str, slot: Slot) -> None:
-        """Find out what became of what a start that was killed has sent, if nothing was sent since."""
-        try:
-            submitter.read_back(name, slot)
-        except (ApiError, OSError) as error:
-            _log.warning("%s: it is not known what became of its submission: %s", name, _sentence(error))
-
     def _end(self, folder: RoundFolder, problem: Exception | None) -> Ended:
-        earlier = next(
-            (one for one in rounds_in(self._settings.folder) if one.round.number < folder.round.number), None
-        )
-        self._note_correlations(folder, earlier)
+        earlier = [one for one in rounds_in(self._settings.folder) if one.number < folder.number]
+        self._note_correlations(folder, earlier[0] if earlier else None)
         now = self._clock.now()
         results = read_results(folder, now)
         exit_status = results.exit_status
@@ -235,47 +190,21 @@ class Morning:
         return text != before
 
 
-def slot_records(models: Sequence[TournamentModel], account: Mapping[str, Slot] | None) -> dict[str, SlotRecord]:
-    """What each slot is to get; without an account nobody knows whether it takes it. Raises Fault for a pickle that
-    cannot be read.
-    """
-    digests = {pickle: digest_of(pickle) for pickle in {model.pickle for model in models}}
-    return {
-        model.name: SlotRecord(
-            row=row_id(model.pickle, digests[model.pickle]),
-            pickle_sha256=digests[model.pickle],
-            time_limit=model.time_limit,
-            memory_limit=model.memory_limit,
-            problem=" ".join(slot_problem(model.name, model.pickle.name, account) or ()) if account is not None else "",
-        )
-        for model in models
-    }
-
-
-def digest_of(pickle: Path) -> str:
-    """The SHA-256 of the file. Raises Fault if it cannot be read."""
-    try:
-        return sha256(pickle)
-    except OSError as error:
-        raise Fault(Code.MODEL_NOT_FOUND, f"{pickle} cannot be read: {error.strerror or error}.") from error
+def slot_records(pickles: Mapping[str, PickleToRun], account: Mapping[str, Slot] | None) -> dict[str, SlotRecord]:
+    """What each slot is to get, by the slots' names; without an account nobody knows whether it takes it."""
+    records = {}
+    for row, pickle in pickles.items():
+        for name in pickle.slots:
+            problem = slot_problem(name, pickle.path.name, account) if account is not None else None
+            why = " ".join(problem or ())
+            records[name] = SlotRecord(row, pickle.sha256, pickle.time_limit, pickle.memory_limit, why)
+    return records
 
 
 def _predictions(folder: RoundFolder) -> dict[str, Path]:
     """The CSV of each slot that has one, by the slot's name."""
-    found = {name: folder.outcome(record) for name, record in folder.slots().items()}
-    return {name: one[1] for name, one in found.items() if one and one[0]["status"] == "success"}
-
-
-@contextlib.contextmanager
-def _senders() -> Iterator[ThreadPoolExecutor]:
-    """Threads that submit. A signal does not wait for them: what they have begun, the next start finds."""
-    pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="sender")
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
+    found = {name: folder.end(record) for name, record in folder.slots().items()}
+    return {name: ended[1] for name, ended in found.items() if ended and ended[0].status == SUCCESS}
 
 
 def _status_of(error: Exception) -> int:

@@ -9,8 +9,8 @@ from numerai_predict.files import write_whole
 from numerai_predict.tournament.page_failures import earlier_failures, failures
 from numerai_predict.tournament.page_html import Html, escaped, joined, tag
 from numerai_predict.tournament.page_tables import correlations_table, grid, used
-from numerai_predict.tournament.page_words import counted, how_it_went, moment, symbol
-from numerai_predict.tournament.results import RoundResults, State
+from numerai_predict.tournament.page_words import moment, symbol
+from numerai_predict.tournament.results import RoundResults, State, counted, how_it_went
 
 PAGE = "report/index.html"
 # So many rounds are shown: six weeks.

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from numerai_predict.tournament.page_html import Html, escaped, joined, tag
-from numerai_predict.tournament.page_words import how_it_went, symbol
-from numerai_predict.tournament.results import ModelResult, RoundResults, State
+from numerai_predict.tournament.page_words import symbol
+from numerai_predict.tournament.results import ModelResult, RoundResults, State, how_it_went
 
 # They have no message as long as nothing is wrong.
 USUAL = (State.ON_TIME, State.READY, State.WAITING)

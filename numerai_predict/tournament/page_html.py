@@ -25,12 +25,12 @@ def joined(parts: Iterable[Html]) -> Html:
     return Html("\n".join(parts))
 
 
-def only_heard(text: str) -> Html:
+def visually_hidden(text: str) -> Html:
     """Text for those who have the page read out."""
-    return tag("span", escaped(text), class_="unseen")
+    return tag("span", escaped(text), class_="visually-hidden")
 
 
-def only_seen(text: str) -> Html:
+def decorative(text: str) -> Html:
     """A symbol, of which a word beside it says what it means."""
     return tag("span", escaped(text), aria_hidden="true")
 

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from numerai_predict.tournament.page_html import Html, escaped, joined, only_heard, only_seen, tag
+from numerai_predict.tournament.page_html import Html, decorative, escaped, joined, tag, visually_hidden
 from numerai_predict.tournament.page_words import (
     bytes_in_words,
-    counted,
     minutes_in_words,
     moment,
     seconds_in_words,
     symbol,
 )
-from numerai_predict.tournament.results import ModelResult, RoundResults, State
+from numerai_predict.tournament.results import ModelResult, RoundResults, State, counted
 
 UNKNOWN = "–"
 MINUS = "−"  # As wide as the plus.
@@ -40,14 +39,16 @@ def _round_column(results: RoundResults) -> Html:
     number, day = escaped(f"{results.number}"), tag("small", escaped(f"{results.opening:%m-%d}"))
     if not results.problem:
         return _column_of(number, day)
-    return _column_of(symbol(State.ERROR), only_heard("Problem in round "), number, day, title=results.problem)
+    return _column_of(symbol(State.ERROR), visually_hidden("Problem in round "), number, day, title=results.problem)
 
 
 def _stood(results: RoundResults, model: ModelResult | None) -> Html:
     if model is None:
-        return tag("td", only_seen("·"), only_heard("was not there"))
+        return tag("td", decorative("·"), visually_hidden("was not there"))
     words = ", ".join(filter(None, (model.state.label, model.code)))
-    return tag("td", symbol(model.state), only_heard(words), title=f"{model.name} in round {results.number}: {words}")
+    return tag(
+        "td", symbol(model.state), visually_hidden(words), title=f"{model.name} in round {results.number}: {words}"
+    )
 
 
 def used(results: RoundResults) -> Html:
@@ -110,7 +111,7 @@ def _correlation(model: ModelResult, column: str) -> Html:
 def _table(label: str, head: Html, rows: Iterator[Html], class_: str) -> Html:
     """In a frame that scrolls by itself, by the keyboard too."""
     table = tag(
-        "table", tag("caption", only_heard(label)), tag("thead", head), tag("tbody", joined(rows)), class_=class_
+        "table", tag("caption", visually_hidden(label)), tag("thead", head), tag("tbody", joined(rows)), class_=class_
     )
     return tag("div", table, class_="frame", role="region", aria_label=label, tabindex="0")
 

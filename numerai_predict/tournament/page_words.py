@@ -1,11 +1,9 @@
 """How the page shows a state, a quantity and a time: as words, and symbols beside them."""
 
-from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime, timezone
 
-from numerai_predict.tournament.page_html import Html, escaped, only_seen, tag
-from numerai_predict.tournament.results import ModelResult, State
+from numerai_predict.tournament.page_html import Html, decorative, escaped, tag
+from numerai_predict.tournament.results import State
 
 # A symbol, and a class of page.css.
 LOOKS = {
@@ -23,18 +21,7 @@ LOOKS = {
 def symbol(state: State) -> Html:
     """The state's symbol on its colour; a word has to be beside it."""
     sign, tone = LOOKS[state]
-    return tag("span", only_seen(sign), class_=f"sign {tone}")
-
-
-def counted(models: Iterable[ModelResult]) -> dict[State, int]:
-    """How many models are in each state that occurs, in the order of the states."""
-    counts = Counter(model.state for model in models)
-    return {state: counts[state] for state in State if counts[state]}
-
-
-def how_it_went(models: Iterable[ModelResult]) -> str:
-    """In a line: "17 on time, 2 failed"."""
-    return ", ".join(f"{count:,} {state.label}" for state, count in counted(models).items()) or "no models"
+    return tag("span", decorative(sign), class_=f"sign {tone}")
 
 
 def seconds_in_words(seconds: float) -> str:

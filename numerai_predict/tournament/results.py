@@ -1,12 +1,13 @@
 """How the models of a round stand: what status, messages and the page show."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import Any
 
 from numerai_predict.faults import Blame, Fault
+from numerai_predict.round import SUCCESS, ModelEnd
 from numerai_predict.tournament.round_folder import (
     ACCEPTED,
     BEGUN,
@@ -17,7 +18,6 @@ from numerai_predict.tournament.round_folder import (
     SubmissionRecord,
 )
 
-SUCCESS = "success"  # As the run report has it.
 REJECTED_HINT = "Set right what Numerai says, and start again before the deadline."
 UNKNOWN_HINT = "Start again: it is read back then, and not sent twice. Or look at https://numer.ai/models."
 LATE_HINT = "Start earlier, or with more slots: it has to arrive before the deadline."
@@ -79,6 +79,17 @@ class RoundResults:
         return Blame.RUNTIME.exit_status if self.problem else max(statuses, default=0)
 
 
+def counted(models: Iterable[ModelResult]) -> dict[State, int]:
+    """How many models are in each state that occurs, in the order of the states."""
+    counts = Counter(model.state for model in models)
+    return {state: counts[state] for state in State if counts[state]}
+
+
+def how_it_went(models: Iterable[ModelResult]) -> str:
+    """In a line: "17 on time, 2 failed"."""
+    return ", ".join(f"{count:,} {state.label}" for state, count in counted(models).items()) or "no models"
+
+
 def read_results(folder: RoundFolder, now: datetime) -> RoundResults:
     """How the models of the round stand now. Raises OSError, and Fault for what is damaged and of the whole round."""
     round_ = folder.round
@@ -99,26 +110,22 @@ def _result_of(folder: RoundFolder, name: str, slot: SlotRecord, is_over: bool) 
         memory_limit=slot.memory_limit,
     )
     try:
-        submission, found = folder.submission(name), folder.outcome(slot)
+        submission, found = folder.submission(name), folder.end(slot)
     except Fault as fault:  # What is damaged of one model says nothing of the others.
         return replace(result, state=State.ERROR, code=fault.code.label, message=fault.message, hint=fault.hint)
-    outcome = found[0] if found else None
-    result = _with_usage(result, outcome)
+    end = found[0] if found else None
+    result = _with_usage(result, end)
     return (
         (_of_submission(result, submission, is_over) if submission else None)
         or _of_slot(result, slot, submission)
-        or _of_outcome(result, outcome, submission)
+        or _of_end(result, end, submission)
     )
 
 
-def _with_usage(result: ModelResult, outcome: Mapping[str, Any] | None) -> ModelResult:
-    usage = _section(outcome, "usage")
-    return replace(result, wall_s=usage.get("wall_s"), peak_memory_bytes=usage.get("peak_memory_bytes"))
-
-
-def _section(outcome: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
-    found = (outcome or {}).get(name)
-    return found if isinstance(found, dict) else {}
+def _with_usage(result: ModelResult, end: ModelEnd | None) -> ModelResult:
+    if end is None:
+        return result
+    return replace(result, wall_s=end.wall_s or None, peak_memory_bytes=end.peak_memory_bytes or None)
 
 
 def _of_submission(result: ModelResult, submission: SubmissionRecord, is_over: bool) -> ModelResult | None:
@@ -149,22 +156,18 @@ def _of_slot(result: ModelResult, slot: SlotRecord, submission: SubmissionRecord
     return replace(result, state=State.NO_SLOT, message=_sentence(slot.problem) + _stays(submission))
 
 
-def _of_outcome(
-    result: ModelResult, outcome: Mapping[str, Any] | None, submission: SubmissionRecord | None
-) -> ModelResult:
+def _of_end(result: ModelResult, end: ModelEnd | None, submission: SubmissionRecord | None) -> ModelResult:
     """How it stands by how the pickle ran, if it did; what is on time counts more than that it was not sent."""
     standing = submission.on_time if submission else None
-    if outcome and outcome["status"] != SUCCESS:
-        state = State.FAILED if outcome["status"] == Blame.MODEL.status else State.ERROR
-        fault = _section(outcome, "fault")
-        code, message, hint = (str(fault.get(name) or "") for name in ("code", "message", "hint"))
-        return replace(result, state=state, code=code, message=message + _stays(submission), hint=hint)
+    if end and end.status != SUCCESS:
+        state = State.FAILED if end.status == Blame.MODEL.status else State.ERROR
+        return replace(result, state=state, code=end.code, message=end.message + _stays(submission), hint=end.hint)
     began = submission if submission and submission.pickle_sha256 == result.pickle_sha256 else None
     problem = _sentence(began.error) if began and began.error else ""
     if standing:
         message = (problem or "The pickle has changed since.") + _stays(submission)
         return replace(result, state=State.ON_TIME, message=message, submitted=standing.at)
-    if outcome and not began:
+    if end and not began:
         return replace(result, state=State.READY)
     if result.state is State.LATE and not problem:
         return replace(result, message="The deadline was over before its predictions were there.", hint=LATE_HINT)

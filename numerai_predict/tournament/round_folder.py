@@ -22,10 +22,13 @@ from urllib.parse import quote
 from numerai_predict.api import ON_TIME, OpenRound
 from numerai_predict.faults import Code, Fault
 from numerai_predict.files import open_file, write_whole
+from numerai_predict.round import ModelEnd, outcome_key, predictions_key
+from numerai_predict.times import time_in
 
 T = TypeVar("T")
 
 ROUNDS = "rounds"
+RUNS = "runs"
 ROUND = "round.json"
 SLOTS = "models.json"
 DIGESTS = "data/data.json"
@@ -107,6 +110,11 @@ class RoundFolder:
         return folder
 
     @property
+    def number(self) -> int:
+        """The number of the round, also of one whose files are damaged."""
+        return int(self.path.name)
+
+    @property
     def round(self) -> OpenRound:
         """Which round it is."""
         path = self.path / ROUND
@@ -154,14 +162,11 @@ class RoundFolder:
         """Of the predictions of each slot, by the slot's name; empty before they are known."""
         return self._objects(CORRELATIONS, lambda found: {name: _numbers(_typed(found, name, dict)) for name in found})
 
-    def outcome(self, slot: SlotRecord) -> tuple[dict[str, Any], Path] | None:
-        """The outcome of the slot's pickle as it is now, and where its CSV is, from the latest run that has one."""
-        for run in _numbered(self.path / "runs"):
-            path = run / "outcomes" / f"{slot.row}.json"
-            with contextlib.suppress(FileNotFoundError), _damage(path, "start again with `again NAME`"):
-                found = _object(path)
-                _typed(found, "status", str)
-                return found, run / "predictions" / f"{slot.row}.csv"
+    def end(self, slot: SlotRecord) -> tuple[ModelEnd, Path] | None:
+        """How the slot's pickle as it is now ended, and where its CSV is, from the latest run that has its outcome."""
+        for run in _numbered(self.path / RUNS):
+            with contextlib.suppress(FileNotFoundError), open_file(run / outcome_key(slot.row)) as file:
+                return ModelEnd.of(slot.row, file.read()), run / predictions_key(slot.row)
         return None
 
     def _objects(self, name: str, read: Callable[[dict[str, Any]], dict[str, T]]) -> dict[str, T]:
@@ -198,19 +203,19 @@ def _write(values: Mapping[str, Any], path: Path) -> None:
 
 
 def _as_text(value: object) -> str:
-    """A time as JavaScript reads it: Python 3.10 reads no Z, which `_time` takes care of."""
+    """A time, in UTC."""
     if not isinstance(value, datetime):
         raise TypeError(f"{type(value)} is not JSON")
     return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 @contextlib.contextmanager
-def _damage(path: Path, remedy: str = "start again") -> Iterator[None]:
+def _damage(path: Path) -> Iterator[None]:
     """Raises Fault for a ValueError."""
     try:
         yield
     except (ValueError, RecursionError) as error:  # Thousands of brackets.
-        hint = f"Remove this file and {remedy}: what is on time at Numerai stays."
+        hint = "Remove this file and start again: what is on time at Numerai stays."
         raise Fault(Code.INTERNAL_ERROR, f"{path} is damaged: {error}.", hint) from None
 
 
@@ -244,7 +249,7 @@ def _numbers(found: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _time(found: Mapping[str, Any], name: str) -> datetime:
-    time = datetime.fromisoformat(_typed(found, name, str).replace("Z", "+00:00"))
+    time = time_in(_typed(found, name, str))
     if time.tzinfo is None:
         raise ValueError(f"{name} has no time zone")
     return time.astimezone(timezone.utc)

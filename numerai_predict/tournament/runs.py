@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -12,6 +11,7 @@ from numerai_predict.faults import Blame, Code, Fault
 from numerai_predict.inspection import IMAGES, THIS_PYTHON, sha256
 from numerai_predict.round import (
     MANIFEST,
+    SUCCESS,
     ContainerWorkers,
     LocalRound,
     ModelEnd,
@@ -21,6 +21,7 @@ from numerai_predict.round import (
     Schedule,
     Standing,
     StoreError,
+    container_engine,
     id_of,
     look_into_all,
     open_store,
@@ -30,15 +31,14 @@ from numerai_predict.round import (
     write_round,
 )
 from numerai_predict.tournament.clock import Clock
-from numerai_predict.tournament.round_folder import RoundFolder
+from numerai_predict.tournament.round_folder import RUNS, RoundFolder
 from numerai_predict.tournament.settings import SETTINGS, TournamentModel
 from numerai_predict.visible import visible
 
-RUNS = "runs"
 # Of a pickle's SHA-256, what its id ends in.
 DIGITS = 12
 LONGEST_STEM = 80
-FINAL = ("success", Blame.MODEL.status)
+FINAL = (SUCCESS, Blame.MODEL.status)
 
 _log = logging.getLogger(__name__)
 
@@ -67,19 +67,19 @@ class PickleToRun:
         return is_same and self.python in (None, row.python)
 
 
-def run_models(
+def run_pickles(
     folder: RoundFolder,
-    models: Sequence[TournamentModel],
+    pickles: Mapping[str, PickleToRun],
     clock: Clock,
     slots: int | None,
     native: bool,
     on_end: Callable[[str], None],
     again: bool = False,
 ) -> None:
-    """Run the pickles that have no outcome yet, each once however many slots it is for, under the platform's acceptance
-    rules, until all have one or the round's deadline. `on_end` gets the row id of each as soon as its outcome is there,
-    also of those that have one from an earlier start. A model that failed by its own fault is not run again unless its
-    pickle has changed, or with `again`; one that something else kept is. A start that was killed is continued.
+    """Run the pickles, by their row ids, that have no outcome yet, under the platform's acceptance rules, until all
+    have one or the deadline is there. `on_end` gets the row id of each as soon as its outcome is there, also of those
+    that have one from an earlier start. A model that failed by its own fault is not run again unless its pickle has
+    changed, or with `again`; one that something else kept is. A start that was killed is continued.
 
     Raises Fault, StoreError and OSError.
     """
@@ -88,7 +88,6 @@ def run_models(
         _log_end(pickle, end)
         on_end(pickle.id)
 
-    pickles = pickles_of(models)
     place = folder.path.absolute() / RUNS
     ended = [] if again else _ended(place, pickles)
     for row in ended:
@@ -109,15 +108,15 @@ def row_id(pickle: Path, sha256: str) -> str:
 
 
 def pickles_of(models: Iterable[TournamentModel]) -> dict[str, PickleToRun]:
-    """What is to be run for these slots, by row ids. Raises Fault for slots that want one pickle to be run in two ways,
-    and OSError.
+    """What is to be run for these slots, each pickle once, by row ids. Raises Fault for slots that want one pickle to
+    be run in two ways, and for a pickle that cannot be read.
     """
     found: dict[str, PickleToRun] = {}
     digests: dict[Path, str] = {}
     for model in models:
         path = model.pickle.absolute()
         if path not in digests:
-            digests[path] = sha256(path)
+            digests[path] = _digest_of(path)
         row = row_id(path, digests[path])
         others = found[row].slots if row in found else ()
         wanted = (model.python, float(model.time_limit), model.memory_limit)
@@ -128,6 +127,13 @@ def pickles_of(models: Iterable[TournamentModel]) -> dict[str, PickleToRun]:
         first = found[row].path if others else path
         found[row] = PickleToRun(row, first, digests[path], *wanted, (*others, model.name))
     return found
+
+
+def _digest_of(pickle: Path) -> str:
+    try:
+        return sha256(pickle)
+    except OSError as error:
+        raise Fault(Code.MODEL_NOT_FOUND, f"{pickle} cannot be read: {error.strerror or error}.") from error
 
 
 def row_of(pickle: PickleToRun, python: str | None, cpu_s: float | None = None) -> Row:
@@ -155,11 +161,6 @@ def run_here(place: Path, native: bool, slots: int | None, show: Callable[[Stand
     standing = LocalRound(watch, workers, slots or slots_that_fit(), place / "logs", show).run()
     show(standing)
     return standing
-
-
-def container_engine() -> str:
-    """The program of the container engine."""
-    return os.environ.get("DOCKER") or "docker"
 
 
 def pythons_here(native: bool) -> Sequence[str]:

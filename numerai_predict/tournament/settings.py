@@ -13,7 +13,7 @@ from numerai_predict.faults import Code, Fault
 from numerai_predict.files import open_file, other_than_file
 from numerai_predict.inspection import IMAGES
 from numerai_predict.platform_limits import MEMORY_LIMIT, TIME_LIMIT_S
-from numerai_predict.round import MODEL_NAME
+from numerai_predict.round import LARGEST_NUMBER, MODEL_NAME
 from numerai_predict.runner import size_in
 from numerai_predict.transfer import has_host
 
@@ -22,8 +22,6 @@ MODELS = "models"
 # Numerai's own rule is narrower (letters, digits and underscores, 3 to 20), and may change.
 SLOT_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _NAME_HINT = "Name it like your model at Numerai: letters, digits, hyphens and underscores, 50 at most."
-# More seconds or bytes than any machine has, and few enough for every function that takes them.
-LARGEST_NUMBER = 1 << 62
 # The keys of [notify], and the secrets of the environment that say the same.
 CHANNELS = {"ping": "NUMERAI_PING_URL", "webhook": "NUMERAI_WEBHOOK_URL", "apprise": "NUMERAI_APPRISE_URL"}
 

@@ -117,8 +117,8 @@ class Submitter:
 
     def _is_of(self, found: SubmissionRecord, record: SlotRecord) -> bool:
         """Whether it was made of the predictions that are there: those that Numerai rejected once, it would again."""
-        outcome = self._folder.outcome(record)
-        return bool(found.id) and outcome is not None and outcome[0].get("csv_sha256") == found.csv_sha256
+        ended = self._folder.end(record)
+        return bool(found.id) and ended is not None and ended[0].csv_sha256 == found.csv_sha256
 
     def _write(self, name: str, record: SubmissionRecord) -> SubmissionRecord:
         record = replace(record, at=self._clock.now())

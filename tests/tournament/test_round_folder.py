@@ -69,7 +69,7 @@ class RoundFolderTest(FolderCase):
     def test_what_is_not_there_yet_is_nothing(self) -> None:
         self.assertEqual(({}, {}, {}), (self.folder.slots(), self.folder.digests(), self.folder.correlations()))
         self.assertIsNone(self.folder.submission("alice"))
-        self.assertIsNone(self.folder.outcome(A))
+        self.assertIsNone(self.folder.end(A))
 
     def test_submission_of_a_name_with_a_slash_stays_in_the_folder(self) -> None:
         self.folder.write_submission("../../evil", ON_TIME)
@@ -106,7 +106,7 @@ class RoundFolderTest(FolderCase):
         for run in (9, 10):
             write_outcome(self.folder, A, b"csv", run=run)
         write_outcome(self.folder, B, b"csv", run=11)
-        found = self.folder.outcome(A)
+        found = self.folder.end(A)
         self.assertIsNotNone(found)
         self.assertEqual(self.folder.path / "runs/10/predictions/row-pickle-a.csv", found and found[1])
 

@@ -21,7 +21,7 @@ from numerai_predict.faults import Code, Fault
 from numerai_predict.inspection import THIS_PYTHON, sha256
 from numerai_predict.tournament import runs
 from numerai_predict.tournament.round_folder import RoundFolder
-from numerai_predict.tournament.runs import row_id, run_models
+from numerai_predict.tournament.runs import pickles_of, row_id, run_pickles
 from numerai_predict.tournament.settings import TournamentModel
 from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, by_value
 from tests.round.test_prepare import OTHER_MODEL, OTHER_PYTHON
@@ -33,11 +33,11 @@ OPENING = datetime(2026, 11, 27, 12, tzinfo=timezone.utc)
 START = """
 import sys
 from pathlib import Path
-from tests.tournament.test_runs import StillClock, run_models
+from tests.tournament.test_runs import StillClock, pickles_of, run_pickles
 from numerai_predict.tournament.round_folder import RoundFolder
 from numerai_predict.tournament.settings import TournamentModel
 models = [TournamentModel("slow", Path(sys.argv[2]))]
-run_models(RoundFolder(Path(sys.argv[1])), models, StillClock(), 1, True, print)
+run_pickles(RoundFolder(Path(sys.argv[1])), pickles_of(models), StillClock(), 1, True, print)
 """
 
 
@@ -104,7 +104,7 @@ class RunsTestCase(unittest.TestCase):
     def run_models(self, *models: TournamentModel, **more: Any) -> dict[str, str]:
         """Run them natively in one slot; how each row in any run ended, by "RUN/STEM"."""
         given = {"clock": StillClock(), "slots": 1, "native": True, "on_end": self.ended.append, **more}
-        run_models(self.round, models, **given)
+        run_pickles(self.round, pickles_of(models), **given)
         return self.outcomes()
 
     def outcomes(self) -> dict[str, str]:
