@@ -2,13 +2,33 @@
 
 import importlib.util
 import unittest
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
 
 from numerai_predict.cli import arguments
 
 needs_validator = unittest.skipUnless(
     importlib.util.find_spec("kubernetes_validate"), "kubernetes-validate is not installed"
 )
+
+
+class CronJobCase(unittest.TestCase):
+    """Tests of a CronJob with one container, whose manifest is in `file`; valid from Kubernetes 1.31 on."""
+
+    file: ClassVar[Path]
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.manifest = yaml.safe_load(self.file.read_text())
+        self.job = self.manifest["spec"]["jobTemplate"]["spec"]
+        self.pod = self.job["template"]["spec"]
+        (self.container,) = self.pod["containers"]
+
+    @needs_validator
+    def test_manifest_is_what_kubernetes_takes(self) -> None:
+        check_valid(self, self.manifest, "1.31")
 
 
 def check_valid(case: unittest.TestCase, manifest: dict[str, Any], oldest: str) -> None:

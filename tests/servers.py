@@ -2,11 +2,13 @@
 
 import threading
 import time
+import unittest
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,18 @@ def serving() -> Iterator[Server]:
 
     with listening(Handler) as server.url:
         yield server
+
+
+class ServerTestCase(unittest.TestCase):
+    """Tests that share a server."""
+
+    server: ClassVar[Server]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        context = serving()
+        cls.server = context.__enter__()
+        cls.addClassCleanup(context.__exit__, None, None, None)
 
 
 @contextmanager

@@ -4,13 +4,12 @@ import contextlib
 import io
 import json
 import logging
-import unittest
 from typing import Any
 from unittest import mock
 
 from numerai_predict.api import ApiKeys
 from numerai_predict.redaction import DiscreetFormatter
-from tests.servers import Answer, Request, Server, serving
+from tests.servers import Answer, Request, ServerTestCase
 
 SECRET = "5ec2e7SECRETKEY5ec2e7"
 KEYS = ApiKeys("PUBLICID", SECRET)
@@ -43,17 +42,14 @@ class Clock:
         self.now += seconds
 
 
-class ApiTestCase(unittest.TestCase):
+class ApiTestCase(ServerTestCase):
     """A test with an API at `self.server.url`/api, and with `self.log` of everything, as the command writes it."""
 
-    server: Server
     url: str
 
     @classmethod
     def setUpClass(cls) -> None:
-        context = serving()  # For all tests of the class: its end takes half a second.
-        cls.server = context.__enter__()
-        cls.addClassCleanup(context.__exit__, None, None, None)
+        super().setUpClass()
         cls.url = cls.server.url + "/api"
 
     def setUp(self) -> None:

@@ -316,17 +316,8 @@ class BatchTest(ScheduleTestCase):
         self.assertIn(b"id,prediction\n", server.requests[-1].body)
 
 
-class KubernetesTest(ScheduleTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.manifest = yaml.safe_load((SCHEDULES / "kubernetes-cronjob.yaml").read_text())
-        self.job = self.manifest["spec"]["jobTemplate"]["spec"]
-        self.pod = self.job["template"]["spec"]
-        (self.container,) = self.pod["containers"]
-
-    @kubernetes.needs_validator
-    def test_manifest_is_what_kubernetes_takes(self) -> None:
-        kubernetes.check_valid(self, self.manifest, "1.31")
+class KubernetesTest(kubernetes.CronJobCase, ScheduleTestCase):
+    file = SCHEDULES / "kubernetes-cronjob.yaml"
 
     def test_schedule_is_that_of_the_rounds_and_jobs_never_overlap(self) -> None:
         spec = self.manifest["spec"]

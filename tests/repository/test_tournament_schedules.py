@@ -18,8 +18,6 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from numerai_predict.api.keys import PUBLIC_ID, SECRET_KEY
 from numerai_predict.cli import arguments
 from numerai_predict.platform_limits import MEMORY_LIMIT, TIME_LIMIT_S
@@ -267,16 +265,8 @@ class CrontabTest(unittest.TestCase):
         self.assertEqual(0, self.cron().status)
 
 
-class KubernetesTest(unittest.TestCase):
-    def setUp(self) -> None:
-        self.manifest = yaml.safe_load((SCHEDULES / "tournament-kubernetes.yaml").read_text())
-        self.job = self.manifest["spec"]["jobTemplate"]["spec"]
-        self.pod = self.job["template"]["spec"]
-        (self.container,) = self.pod["containers"]
-
-    @kubernetes.needs_validator
-    def test_manifest_is_what_kubernetes_takes(self) -> None:
-        kubernetes.check_valid(self, self.manifest, "1.31")
+class KubernetesTest(kubernetes.CronJobCase):
+    file = SCHEDULES / "tournament-kubernetes.yaml"
 
     def test_job_begins_before_its_round_opens_and_ends_after_it_has_closed(self) -> None:
         spec = self.manifest["spec"]

@@ -11,7 +11,6 @@ import unittest
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import ClassVar
 from unittest import mock
 
 from numerai_predict.redaction import DiscreetFormatter
@@ -20,7 +19,7 @@ from numerai_predict.tournament.messages import Messenger, headline, results_tab
 from numerai_predict.tournament.results import ModelResult, RoundResults, State
 from numerai_predict.tournament.settings import Channels
 from tests.harness import ROOT
-from tests.servers import Answer, Request, Server, serving, unused_url
+from tests.servers import Answer, Request, ServerTestCase, serving, unused_url
 
 SECRET = "5ec2e7"
 UUID = f"/{SECRET}a0-7b1c-4f55"
@@ -134,15 +133,7 @@ class TableTest(unittest.TestCase):
         self.assertIn(r"a\|b\\n\<img src=x\> \[x\](y) \*\*z\*\* \`q\`", row)
 
 
-class MessengerTestCase(unittest.TestCase):
-    server: ClassVar[Server]
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        context = serving()
-        cls.server = context.__enter__()
-        cls.addClassCleanup(context.__exit__, None, None, None)
-
+class MessengerTestCase(ServerTestCase):
     def setUp(self) -> None:
         self.server.answers.clear()
         self.server.requests.clear()

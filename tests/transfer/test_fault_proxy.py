@@ -2,29 +2,24 @@
 
 import socket
 import unittest
-from typing import ClassVar
 from urllib.parse import urlsplit
 
 import requests
 
 from tests import fault_proxy
 from tests.fault_proxy import Proxy, Trouble, proxying
-from tests.servers import Answer, Server, serving
+from tests.servers import Answer, ServerTestCase
 
 BODY = bytes(range(256)) * 40
 PATH = "/file?signature=abc"
 
 
-class TestProxy(unittest.TestCase):
+class TestProxy(ServerTestCase):
     """What a client and the server see of each trouble."""
-
-    server: ClassVar[Server]
 
     @classmethod
     def setUpClass(cls) -> None:
-        context = serving()
-        cls.server = context.__enter__()
-        cls.addClassCleanup(context.__exit__, None, None, None)
+        super().setUpClass()
         cls.server.queue("/file", Answer(body=BODY, headers={"ETag": '"right"'}))
 
     def setUp(self) -> None:
