@@ -37,7 +37,7 @@ def correlate(
     """Of each slot's predictions (CSV by the slot's name): "yesterday" and each benchmark model, Spearman's rank
     correlation over the ids that both have; left out where fewer than three are shared, or where one side is constant.
 
-    It is computed in a process of its own, as no pandas or pyarrow belongs into this one. What cannot be read is left
+    It is computed in a process of its own, as this one imports neither pandas nor pyarrow. What cannot be read is left
     out and logged.
     """
     question = {

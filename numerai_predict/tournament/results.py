@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
+from pathlib import Path
 
 from numerai_predict.faults import Blame, Fault
 from numerai_predict.round import SUCCESS, ModelEnd
@@ -45,6 +46,7 @@ class ModelResult:
     """A model in a round: how it stands; the code (of faults.Code, empty if it did not fail), message and hint that say
     why; what it used, against its limits (0: no limit); and the correlations of its predictions that are known.
 
+    `predictions` is its CSV, if nothing was submitted.
     `submitted` is when it was read back, `correlations` has "yesterday" (the round before) and each benchmark model.
     """
 
@@ -60,6 +62,7 @@ class ModelResult:
     memory_limit: int = 0
     submitted: datetime | None = None
     correlations: "dict[str, float] | None" = None
+    predictions: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -113,12 +116,12 @@ def _result_of(folder: RoundFolder, name: str, slot: SlotRecord, is_over: bool) 
         submission, found = folder.submission(name), folder.end(slot)
     except Fault as fault:  # What is damaged of one model says nothing of the others.
         return replace(result, state=State.ERROR, code=fault.code.label, message=fault.message, hint=fault.hint)
-    end = found[0] if found else None
+    end, csv = found or (None, None)
     result = _with_usage(result, end)
     return (
         (_of_submission(result, submission, is_over) if submission else None)
         or _of_slot(result, slot, submission)
-        or _of_end(result, end, submission)
+        or _of_end(result, end, csv, submission)
     )
 
 
@@ -156,7 +159,9 @@ def _of_slot(result: ModelResult, slot: SlotRecord, submission: SubmissionRecord
     return replace(result, state=State.NO_SLOT, message=_sentence(slot.problem) + _stays(submission))
 
 
-def _of_end(result: ModelResult, end: ModelEnd | None, submission: SubmissionRecord | None) -> ModelResult:
+def _of_end(
+    result: ModelResult, end: ModelEnd | None, csv: Path | None, submission: SubmissionRecord | None
+) -> ModelResult:
     """How it stands by how the pickle ran, if it did; what is on time counts more than that it was not sent."""
     standing = submission.on_time if submission else None
     if end and end.status != SUCCESS:
@@ -168,7 +173,7 @@ def _of_end(result: ModelResult, end: ModelEnd | None, submission: SubmissionRec
         message = (problem or "The pickle has changed since.") + _stays(submission)
         return replace(result, state=State.ON_TIME, message=message, submitted=standing.at)
     if end and not began:
-        return replace(result, state=State.READY)
+        return replace(result, state=State.READY, predictions=csv)
     if result.state is State.LATE and not problem:
         return replace(result, message="The deadline was over before its predictions were there.", hint=LATE_HINT)
     return replace(result, message=problem)

@@ -5,7 +5,7 @@ from numerai_predict.visible import visible
 
 
 def results_text(results: RoundResults) -> str:
-    """A line for the round, and one for each model: how it stands, what it took, and why it failed."""
+    """A line for the round, and one for each model: how it stands, what it took, and why it failed or where its predictions are."""
     times = f"{results.opening:%Y-%m-%d %H:%M} to {results.deadline:%Y-%m-%d %H:%M} UTC"
     width = max((len(model.name) for model in results.models), default=0)
     lines = [f"Round {results.number}, {times}", *(_line(model, width) for model in results.models)]
@@ -20,5 +20,7 @@ def _line(model: ModelResult, width: int) -> str:
         parts.append(f"{model.peak_memory_bytes / (1 << 20):7,.0f} MiB")
     if model.submitted is not None:
         parts.append(f"read back at {model.submitted:%H:%M} UTC")
+    if model.predictions is not None:
+        parts.append(str(model.predictions))
     why = f"{model.code}: {model.message}" if model.code else model.message
     return "  ".join([*parts, *([why] if why else []), *([model.hint] if model.hint else [])]).rstrip()

@@ -13,7 +13,7 @@ ALL_SCOPES = frozenset(("upload_submission", "read_submission_info", "read_user_
 
 
 class StandInClock:
-    """The time of the stand-in: the machine's, moved by as much as it was told to."""
+    """The time of the stand-in: the machine's, moved by as much as a test wants."""
 
     def __init__(self) -> None:
         self._ahead = timedelta()

@@ -16,9 +16,12 @@ class CommandTest(MorningTestCase):
         self.day(1, 12, 5)
 
     def test_run_without_submit_leaves_predictions_and_needs_no_keys(self) -> None:
-        self.check(self.morning("run", keys=False), 0, rf"^Round {FIRST}: 4 ready, \d+ min left$")
+        ended = self.morning("run", keys=False)
+        self.check(ended, 0, rf"^Round {FIRST}: 4 ready, \d+ min left$")
+        shown = {Path(line.split()[-1]) for line in ended.output.splitlines() if line.endswith(".csv")}
         self.assertEqual([], self.api.sent)
-        self.assertEqual(3, len([*self.folder.glob(f"rounds/{FIRST}/runs/1/predictions/*.csv")]))
+        self.assertEqual(shown, {*self.folder.glob(f"rounds/{FIRST}/runs/1/predictions/*.csv")})
+        self.assertEqual(3, len(shown))
         self.assertFalse(any(one.authorized for one in self.api.asked))
         self.check(self.morning(), 0, "4 on time")
         self.check_sent(1, anna=1, bert=1, twin_a=1, twin_b=1)
