@@ -5,7 +5,7 @@ from numerai_predict.visible import visible
 
 
 def results_text(results: RoundResults) -> str:
-    """A line for the round, and one for each model: how it stands, what it took, and why it failed or where its predictions are."""
+    """A line for the round, and one for each model: how it stands, what it took, why it failed or where its CSV is."""
     times = f"{results.opening:%Y-%m-%d %H:%M} to {results.deadline:%Y-%m-%d %H:%M} UTC"
     width = max((len(model.name) for model in results.models), default=0)
     lines = [f"Round {results.number}, {times}", *(_line(model, width) for model in results.models)]

@@ -7,6 +7,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+from tests.api.stand_in import Failure
 from tests.tournament.mornings import FIRST, KEYS, MorningTestCase, leaves_ids_out, sleeps
 
 
@@ -85,6 +86,19 @@ class CommandTest(MorningTestCase):
         self.assertEqual(3, process.returncode)
         self.assertIn("stopped by SIGTERM: the same command goes on where it was", log)
         self.check(self.morning(), 0, "4 on time")
+        self.check_sent(1, anna=1, bert=1, twin_a=1, twin_b=1)
+
+    def test_what_a_killed_start_has_sent_is_read_back_though_its_pickle_has_changed_and_fails(self) -> None:
+        self.api.failures = [Failure("createSubmission", times=4, after=True, hang_s=30)]
+        process = self.start()
+        self.wait_until(lambda: [one for one in self.api.sent if one.model == "id-anna"])
+        process.kill()
+        process.communicate()
+        self.api.failures = []
+        self.put("anna", leaves_ids_out)
+        ended = self.morning()
+        self.check(ended, 1, "3 on time, 1 failed: anna missing_ids")
+        self.assertRegex(ended.output, r"anna +failed .* The submission of \d\d:\d\d UTC stays\.")
         self.check_sent(1, anna=1, bert=1, twin_a=1, twin_b=1)
 
     def test_step_summary_of_github_has_the_models(self) -> None:
