@@ -61,6 +61,7 @@ class WeekTest(MorningTestCase):
         pings, texts = self.received()
         self.assertEqual((["start", "1"], 1), (pings, len(texts)))
         self.assertIn("bert timeout", texts[0])
+        self.assertNotIn("is not submitted", ended.log, "nobody tried to submit what failed")
         self.put("bert", leaves_ids_out)
         self.check(self.morning(), 1, "bert missing_ids")
         self.put("bert", ranking(1))
