@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         Submission,
     )
     from numerai_predict.api.graphql import URL, URL_VARIABLE, ApiError, ApiRefused, ApiUnreachable, api_url
-    from numerai_predict.api.keys import ApiKeys, take_keys, take_secret
+    from numerai_predict.api.keys import ApiKeys, drop_keys, take_keys, take_secret
     from numerai_predict.api.numerai import NumeraiApi
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Slot",
     "Submission",
     "api_url",
+    "drop_keys",
     "take_keys",
     "take_secret",
 ]
@@ -43,7 +44,7 @@ __getattr__ = on_demand(
     {
         "answers": "ON_TIME PENDING LatestSubmission OpenRound Pipeline Slot Submission",
         "graphql": "URL URL_VARIABLE ApiError ApiRefused ApiUnreachable api_url",
-        "keys": "ApiKeys take_keys take_secret",
+        "keys": "ApiKeys drop_keys take_keys take_secret",
         "numerai": "NumeraiApi",
     },
 )

@@ -42,6 +42,12 @@ def take_keys(environment: MutableMapping[str, str]) -> ApiKeys:
     raise Fault(Code.USAGE, f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing.", WAYS)
 
 
+def drop_keys(environment: MutableMapping[str, str]) -> None:
+    """Remove keys that nobody asked for from the environment: what is started later does not get them either."""
+    for name in (PUBLIC_ID, SECRET_KEY):
+        environment.pop(name, None)
+
+
 def take_secret(name: str, environment: MutableMapping[str, str]) -> str | None:
     """The secret of that name: in the variable NAME, in the file that NAME_FILE names, or in the credential of systemd
     of that name in lower case ($CREDENTIALS_DIRECTORY, https://systemd.io/CREDENTIALS/). None if it is in none.

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from numerai_predict.api import ApiError, NumeraiApi, api_url, take_keys
+from numerai_predict.api import ApiError, NumeraiApi, api_url, drop_keys, take_keys
 from numerai_predict.cli import arguments
 from numerai_predict.cli.round import slots
 from numerai_predict.cli.session import log_to_stderr, saying_more, show
@@ -108,6 +108,7 @@ def run_morning(args: argparse.Namespace, clock: Clock) -> int:
         if unknown := sorted(set(names) - {model.name for model in settings.models}):
             raise Fault(Code.USAGE, f"{args.folder} has no model {unknown[0]}")
         keys = take_keys(os.environ) if args.submit else None
+        drop_keys(os.environ)
         messenger = Messenger(settings.channels, os.environ)
         hide([])  # Models of native workers may be of the same user, and what we started with has the keys.
         api = NumeraiApi(keys, api_url(os.environ))

@@ -107,9 +107,12 @@ class MorningTestCase(unittest.TestCase):
         environment |= {"NUMERAI_API_URL": self.api.url}
         environment |= {"NUMERAI_PUBLIC_ID": KEYS[0], "NUMERAI_SECRET_KEY": KEYS[1]} if keys else {}
         argv = [sys.executable, "-m", "tests.tournament.one_morning", *given, *flags]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
 
     def morning(self, *words: str, keys: bool = True) -> MorningEnded:
         """The command from its start to its end."""

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -59,14 +60,16 @@ class CommandTest(MorningTestCase):
         self.assertFalse((self.folder / "rounds").exists())
 
     def test_keys_are_in_no_environment_file_or_request_but_those_to_the_api(self) -> None:
-        self.put("bert", sleeps)
-        process = self.start()
-        self.wait_until(lambda: list(self.folder.glob(f"rounds/{FIRST}/runs/1/claims/bert-*")))
-        seen = [environment for environment in environments() if KEYS[1].encode() in environment]
-        process.communicate()
-        self.assertEqual([], seen)
-        for path in (path for path in self.folder.rglob("*") if path.is_file()):
-            self.assertNotIn(KEYS[1].encode(), path.read_bytes(), path)
+        for words in (("run",), ("run", "--submit")):  # Also where nobody asked for them.
+            with self.subTest(words):
+                process = self.start(*words)
+                self.wait_until(lambda: list(self.folder.glob("rounds/*")))  # It has taken them.
+                while process.poll() is None:
+                    self.assertEqual([], [one for one in environments() if KEYS[1].encode() in one])
+                process.communicate()
+                for path in (path for path in self.folder.rglob("*") if path.is_file()):
+                    self.assertNotIn(KEYS[1].encode(), path.read_bytes(), path)
+                shutil.rmtree(self.folder / "rounds")
         self.assertNotIn(KEYS[1], str(self.messages.requests))
         self.assertEqual([], self.api.violations)
 
