@@ -386,9 +386,9 @@ class Supervisor:
         self._workspace.remove(is_late)
 
     def _nothing_is_left(self) -> bool:
-        """Whether the reaper has ended, when nothing is left below it or the kernel needs memory."""
+        """Whether the reaper has ended, and nothing is left: the kernel may have ended it, in want of memory."""
         self._listen(KILL_POLL_SECONDS)
-        return self._reports.has_ended and (self._reports.status is not None or self._tree.is_empty())
+        return self._reports.has_ended and self._tree.is_empty()
 
     def _ask_where(self) -> None:
         """Let the program say where it is: its faulthandler may answer this signal."""

@@ -271,6 +271,28 @@ class TestRunLimited(unittest.TestCase):
         for pid in shown.getvalue().split()[1:]:
             self.assert_ends(int(pid))
 
+    def test_processes_that_a_program_has_left_are_ended_though_its_reaper_is_killed_meanwhile(self) -> None:
+        program = """
+            child = os.fork()
+            if child == 0:
+                time.sleep(600)
+            print(reaper, child, flush=True)
+            time.sleep(0.5)  # The runtime looks at what runs.
+            channel.answer({})
+        """
+        kill = ProcessTree.kill
+
+        def kill_without_reaper(tree: ProcessTree, is_over: Callable[[], bool]) -> None:
+            reaper = shown.getvalue().split()[0]
+            os.kill(int(reaper), signal.SIGKILL)
+            kill(tree, is_over)
+
+        shown = io.BytesIO()
+        with mock.patch.object(ProcessTree, "kill", kill_without_reaper):
+            outcome = Supervisor(launching(program), Limits(wall_s=60), NOTHING, stdout=shown).run()
+        self.assertEqual((0, {}), (outcome.status, outcome.answer))
+        self.assert_ends(int(shown.getvalue().split()[1]))
+
     def test_time_in_which_the_program_waits_for_us_does_not_count(self) -> None:
         def slowly() -> Path:
             time.sleep(2)
