@@ -63,6 +63,8 @@ class MorningEnded:
 class MorningTestCase(unittest.TestCase):
     """A folder with four slots of three pickles, and a week at Numerai, which begins on Monday before any round."""
 
+    keys = KEYS
+
     def setUp(self) -> None:
         until_end = contextlib.ExitStack()
         self.addCleanup(until_end.close)
@@ -77,7 +79,7 @@ class MorningTestCase(unittest.TestCase):
         self.api.rounds = week(MONDAY, LIVE.read_bytes(), BENCHMARKS.read_bytes(), FIRST)
         names = ("anna", "bert", "twin_a", "twin_b", "uploaded", "unused")
         self.api.slots = [StandInSlot(f"id-{name}", name, has_pickle=name == "uploaded") for name in names]
-        self.api.scopes = {"$".join(KEYS): {"upload_submission", "read_submission_info", "read_user_info"}}
+        self.api.scopes = {"$".join(self.keys): {"upload_submission", "read_submission_info", "read_user_info"}}
         (self.folder / "models").mkdir()
         (self.folder / "tournament.toml").write_text(
             "[models.bert]\ntime_limit = 2\n"
@@ -105,7 +107,7 @@ class MorningTestCase(unittest.TestCase):
         flags = ("--folder", str(self.folder), *(("--native",) if given[0] in ("run", "again", "check") else ()))
         environment = {key: value for key, value in os.environ.items() if not key.startswith("NUMERAI_")}
         environment |= {"NUMERAI_API_URL": self.api.url}
-        environment |= {"NUMERAI_PUBLIC_ID": KEYS[0], "NUMERAI_SECRET_KEY": KEYS[1]} if keys else {}
+        environment |= {"NUMERAI_PUBLIC_ID": self.keys[0], "NUMERAI_SECRET_KEY": self.keys[1]} if keys else {}
         argv = [sys.executable, "-m", "tests.tournament.one_morning", *given, *flags]
         process = subprocess.Popen(
             argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -118,7 +120,7 @@ class MorningTestCase(unittest.TestCase):
         """The command from its start to its end."""
         process = self.start(*words, keys=keys)
         output, log = process.communicate(timeout=LIMIT_S)
-        self.assertNotIn(KEYS[1], output + log)
+        self.assertNotIn(self.keys[1], output + log)
         return MorningEnded(process.returncode, output, log)
 
     def check(self, ended: MorningEnded, status: int, text: str) -> None:

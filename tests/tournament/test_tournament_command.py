@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from tests.api.stand_in import Failure
-from tests.tournament.mornings import FIRST, KEYS, MorningTestCase, leaves_ids_out, sleeps
+from tests.tournament.mornings import FIRST, MorningTestCase, leaves_ids_out, sleeps
 
 
 class CommandTest(MorningTestCase):
@@ -58,20 +58,6 @@ class CommandTest(MorningTestCase):
         self.assertRegex(ended.output, r"ok  keys: ")
         self.check_sent_none()
         self.assertFalse((self.folder / "rounds").exists())
-
-    def test_keys_are_in_no_environment_file_or_request_but_those_to_the_api(self) -> None:
-        for words in (("run",), ("run", "--submit")):  # Also where nobody asked for them.
-            with self.subTest(words):
-                process = self.start(*words)
-                self.wait_until(lambda: list(self.folder.glob("rounds/*")))  # It has taken them.
-                while process.poll() is None:
-                    self.assertEqual([], [one for one in environments() if KEYS[1].encode() in one])
-                process.communicate()
-                for path in (path for path in self.folder.rglob("*") if path.is_file()):
-                    self.assertNotIn(KEYS[1].encode(), path.read_bytes(), path)
-                shutil.rmtree(self.folder / "rounds")
-        self.assertNotIn(KEYS[1], str(self.messages.requests))
-        self.assertEqual([], self.api.violations)
 
     def test_second_start_at_a_time_is_refused(self) -> None:
         self.put("bert", sleeps)
@@ -139,6 +125,29 @@ class CommandTest(MorningTestCase):
         self.assertEqual(2, ended.status)
         self.assertIn("Numerai refuses the keys", ended.output)
         self.check_sent_none()
+
+
+class KeysTest(MorningTestCase):
+    # Not those of the tests that run beside: their processes begin with the keys.
+    keys = ("PUBLICIDPART0000", "SECRETKEYOFTHISTESTALONE01234567")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.day(1, 12, 5)
+
+    def test_keys_are_in_no_environment_file_or_request_but_those_to_the_api(self) -> None:
+        for words in (("run",), ("run", "--submit")):  # Also where nobody asked for them.
+            with self.subTest(words):
+                process = self.start(*words)
+                self.wait_until(lambda: list(self.folder.glob("rounds/*")))  # It has taken them.
+                while process.poll() is None:
+                    self.assertEqual([], [one for one in environments() if self.keys[1].encode() in one])
+                process.communicate()
+                for path in (path for path in self.folder.rglob("*") if path.is_file()):
+                    self.assertNotIn(self.keys[1].encode(), path.read_bytes(), path)
+                shutil.rmtree(self.folder / "rounds")
+        self.assertNotIn(self.keys[1], str(self.messages.requests))
+        self.assertEqual([], self.api.violations)
 
 
 def environments() -> list[bytes]:
