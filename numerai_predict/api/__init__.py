@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         Slot,
         Submission,
     )
-    from numerai_predict.api.graphql import URL, URL_VARIABLE, ApiError, ApiRefused, ApiUnreachable, api_url
+    from numerai_predict.api.graphql import URL, ApiError, ApiRefused, ApiUnreachable, api_url
     from numerai_predict.api.keys import ApiKeys, drop_keys, take_keys, take_secret
     from numerai_predict.api.numerai import NumeraiApi
 
@@ -22,7 +22,6 @@ __all__ = [
     "ON_TIME",
     "PENDING",
     "URL",
-    "URL_VARIABLE",
     "ApiError",
     "ApiKeys",
     "ApiRefused",
@@ -43,7 +42,7 @@ __getattr__ = on_demand(
     __name__,
     {
         "answers": "ON_TIME PENDING LatestSubmission OpenRound Pipeline Slot Submission",
-        "graphql": "URL URL_VARIABLE ApiError ApiRefused ApiUnreachable api_url",
+        "graphql": "URL ApiError ApiRefused ApiUnreachable api_url",
         "keys": "ApiKeys drop_keys take_keys take_secret",
         "numerai": "NumeraiApi",
     },

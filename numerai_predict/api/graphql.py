@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 URL = "https://api-tournament.numer.ai"
-# Another address of the API: a proxy, or a stand-in for tests.
-URL_VARIABLE = API_URL_VARIABLE
 # Whatever else the API says with status 200 is an answer. In lower case, without a full stop.
 SERVER_FAILED = frozenset(("internal server error", "timeout"))
 LONGEST_MESSAGE = 500
@@ -47,9 +45,9 @@ class ApiUnreachable(ApiError):
 
 def api_url(environment: Mapping[str, str]) -> str:
     """The address of the API: $NUMERAI_API_URL if that is set. Raises Fault if it is no http(s) URL."""
-    url = environment.get(URL_VARIABLE) or URL
+    url = environment.get(API_URL_VARIABLE) or URL
     if not has_host(url):
-        raise Fault(Code.USAGE, f"{URL_VARIABLE} is no http(s) URL.", f"Remove it, or set it to {URL}.")
+        raise Fault(Code.USAGE, f"{API_URL_VARIABLE} is no http(s) URL.", f"Remove it, or set it to {URL}.")
     return url
 
 

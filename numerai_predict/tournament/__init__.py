@@ -42,11 +42,11 @@ __getattr__ = on_demand(
     {
         "check": "Finding check_tournament",
         "clock": "Clock SystemClock",
-        "results_text": "results_text",
         "messages": "Messenger headline",
         "morning": "Morning Wishes",
         "page": "PAGE write_page",
         "results": "ModelResult RoundResults State read_results",
+        "results_text": "results_text",
         "round_folder": "RoundFolder rounds_in",
         "settings": "Settings read_settings",
     },

@@ -41,9 +41,9 @@ from numerai_predict.visible import visible
 
 # What a morning asks the API for with the keys.
 SCOPES = ("upload_submission", "read_submission_info", "read_user_info")
-ACCOUNT_PAGE = "https://numer.ai/account"
-ABOUT_KEYS, ABOUT_ACCOUNT, ABOUT_DATA, ABOUT_CONTAINERS = "keys", "account", "live data", "containers"
-ABOUT_RUNS = "runs"
+NEW_KEY_HINT = f"Make a new key at https://numer.ai/account with {', '.join(SCOPES)}."
+ABOUT_KEYS, ABOUT_ACCOUNT = "keys", "account"
+ABOUT_CONTAINERS, ABOUT_DATA, ABOUT_RUNS = "containers", "live data", "runs"
 GIB = 1 << 30
 _MODEL, _USAGE, _RUNTIME = (blame.exit_status for blame in Blame)
 
@@ -100,16 +100,14 @@ def _of_account(api: NumeraiApi, settings: Settings) -> Iterator[Finding]:
             yield from (_of_slot(model, slots) for model in settings.models)
             yield from _of_others(slots, settings.models)
     except ApiRefused as error:
-        hint = f"Make a new key at {ACCOUNT_PAGE} with {', '.join(SCOPES)}."
-        yield Finding(ABOUT_KEYS, f"Numerai refuses the keys: {error}.", hint, _USAGE)
+        yield Finding(ABOUT_KEYS, f"Numerai refuses the keys: {error}.", NEW_KEY_HINT, _USAGE)
     except ApiUnreachable as error:
         yield Finding(ABOUT_ACCOUNT, f"{error}.", "Check the network, and try again.", _RUNTIME)
 
 
 def _of_keys(scopes: frozenset[str]) -> Finding:
     if missing := [scope for scope in SCOPES if scope not in scopes]:
-        hint = f"Make a new key at {ACCOUNT_PAGE} with {', '.join(SCOPES)}."
-        return Finding(ABOUT_KEYS, f"They do not allow {' and '.join(missing)}.", hint, _USAGE)
+        return Finding(ABOUT_KEYS, f"They do not allow {' and '.join(missing)}.", NEW_KEY_HINT, _USAGE)
     return Finding(ABOUT_KEYS, "They are good, and allow to submit and to read back.")
 
 

@@ -182,12 +182,12 @@ class Morning:
 
     @staticmethod
     def _is_news(folder: RoundFolder, text: str) -> bool:
-        """Whether that is something else than the last message about this round said; it is kept for next time."""
-        last = folder.path / MESSAGE
-        before = last.read_text() if last.is_file() else ""
+        """Whether the last message about this round was another one; this one is kept for next time."""
+        last, content = folder.path / MESSAGE, text.encode()
+        is_news = not last.is_file() or last.read_bytes() != content
         with contextlib.suppress(OSError):
-            write_whole(text.encode(), last)
-        return text != before
+            write_whole(content, last)
+        return is_news
 
 
 def slot_records(pickles: Mapping[str, PickleToRun], account: Mapping[str, Slot] | None) -> dict[str, SlotRecord]:

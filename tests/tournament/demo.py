@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from numerai_predict.api import URL_VARIABLE, ApiKeys
+from numerai_predict.api import ApiKeys
 from numerai_predict.api.keys import PUBLIC_ID, SECRET_KEY
+from numerai_predict.transfer import API_URL_VARIABLE
 from tests.api.stand_in import ALL_SCOPES, HOUR, NumeraiStandIn, StandInRound, StandInSlot, standing_in
 from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, TESTS, by_value, load_source
 from tests.round.demo import simple
@@ -78,7 +79,7 @@ def command(stand_in: NumeraiStandIn, *words: str) -> int:
     """Run the command as a participant does, and return its exit status."""
     print(f"\n$ numerai-predict tournament {' '.join(words)}", flush=True)
     given = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    given |= {PUBLIC_ID: KEYS.public_id, SECRET_KEY: KEYS.secret_key, URL_VARIABLE: stand_in.url, "NO_PROXY": "*"}
+    given |= {PUBLIC_ID: KEYS.public_id, SECRET_KEY: KEYS.secret_key, API_URL_VARIABLE: stand_in.url, "NO_PROXY": "*"}
     argv = [sys.executable, "-m", "numerai_predict", "tournament", *words]
     return subprocess.run(argv, cwd=ROOT, env=given, timeout=600, check=False).returncode
 

@@ -303,7 +303,7 @@ FAINT = """(() => {
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const text = texts.currentNode, element = text.parentElement;
-    if (!text.data.trim() || element.closest(".unseen") || !element.checkVisibility()) continue;
+    if (!text.data.trim() || element.closest(".visually-hidden") || !element.checkVisibility()) continue;
     const style = getComputedStyle(element), size = parseFloat(style.fontSize);
     const large = size >= 24 || size >= 18.66 && style.fontWeight >= 700;
     const ratio = contrast(style.color, ground(element));
