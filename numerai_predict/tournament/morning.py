@@ -111,10 +111,8 @@ class Morning:
             return
         submitter = Submitter(self._api, folder, round_, self._clock, self._trigger_id)
         takers = {name: account[name] for name, record in records.items() if not record.problem}
-        left = [name for name, slot in takers.items() if not submitter.is_settled(name, slot, records[name])]
-        wanted = self._wishes.again or left
         with Sender(submitter, folder, takers, records) as sender:
-            self._run(folder, pickles, wanted, sender.send)
+            self._run(folder, pickles, self._wishes.again or sender.left(), sender.send)
         sender.read_back()
 
     def _run(

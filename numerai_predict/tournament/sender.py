@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from numerai_predict.api import ApiError, Slot
+from numerai_predict.faults import Fault
 from numerai_predict.round import SUCCESS
 from numerai_predict.tournament.round_folder import RoundFolder, SlotRecord
 from numerai_predict.tournament.submissions import Submitter
@@ -42,6 +43,12 @@ class Sender:
         for sent in self._under_way:
             sent.result()
 
+    def left(self) -> list[str]:
+        """The slots for which there is something to do. One whose record is damaged is left alone, and keeps no other:
+        nobody knows what it was sent.
+        """
+        return [name for name in self._slots if not self._is_settled(name)]
+
     def send(self, row: str) -> None:
         """Submit, in a thread, what the pickle of this row predicted, if it did."""
         names = [name for name in self._slots if self._records[name].row == row]
@@ -52,14 +59,20 @@ class Sender:
         for name, slot in self._slots.items():
             try:
                 self._submitter.read_back(name, slot)
-            except (ApiError, OSError) as error:
+            except (ApiError, Fault, OSError) as error:
                 _log.warning("%s: it is not known what became of its submission: %s", name, error)
 
-    def _submit(self, name: str) -> None:
-        ended = self._folder.end(self._records[name])
-        if ended is None or ended[0].status != SUCCESS:
-            return
+    def _is_settled(self, name: str) -> bool:
         try:
-            self._submitter.submit(name, self._slots[name], self._records[name], ended[1])
-        except (ApiError, OSError) as error:
+            return self._submitter.is_settled(name, self._slots[name], self._records[name])
+        except Fault as fault:
+            _log.error("%s is not submitted: %s %s", name, fault.message, fault.hint)
+            return True
+
+    def _submit(self, name: str) -> None:
+        try:
+            ended = self._folder.end(self._records[name])
+            if ended is not None and ended[0].status == SUCCESS:
+                self._submitter.submit(name, self._slots[name], self._records[name], ended[1])
+        except (ApiError, Fault, OSError) as error:
             _log.error("%s is not submitted: %s", name, error)

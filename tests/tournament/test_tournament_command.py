@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from tests.api.stand_in import Failure
-from tests.tournament.mornings import FIRST, MorningTestCase, leaves_ids_out, sleeps
+from tests.tournament.mornings import FIRST, MorningTestCase, leaves_ids_out, ranking, sleeps
 
 
 class CommandTest(MorningTestCase):
@@ -89,6 +89,15 @@ class CommandTest(MorningTestCase):
         self.check(ended, 1, "3 on time, 1 failed: anna missing_ids")
         self.assertRegex(ended.output, r"anna +failed .* The submission of \d\d:\d\d UTC stays\.")
         self.check_sent(1, anna=1, bert=1, twin_a=1, twin_b=1)
+
+    def test_damaged_record_of_one_model_keeps_no_other(self) -> None:
+        self.check(self.morning(), 0, "4 on time")
+        (self.folder / f"rounds/{FIRST}/submissions/twin_a.json").write_text("{")
+        self.put("twins", ranking(5))
+        ended = self.morning()
+        self.check(ended, 3, "3 on time, 1 error: twin_a internal_error")
+        self.assertRegex(ended.log, r"twin_a is not submitted: .*twin_a\.json is damaged: .* Remove this file")
+        self.check_sent(1, anna=1, bert=1, twin_a=1, twin_b=2)
 
     def test_step_summary_of_github_has_the_models(self) -> None:
         summary = self.folder / "summary.md"
