@@ -96,7 +96,7 @@ class RoundFolder:
     """The folder of a round. Everything is written whole; raises OSError, and Fault for what is there and damaged."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.absolute()  # Workers have another working directory.
 
     @classmethod
     def of(cls, tournament: Path, round_: OpenRound) -> "RoundFolder":
@@ -120,6 +120,11 @@ class RoundFolder:
         path = self.path / ROUND
         with _damage(path):
             return _round(_object(path))
+
+    @property
+    def runs(self) -> list[Path]:
+        """The folders of its runs, the newest first."""
+        return _numbered(self.path / RUNS)
 
     @property
     def live(self) -> Path:
@@ -164,7 +169,7 @@ class RoundFolder:
 
     def end(self, slot: SlotRecord) -> tuple[ModelEnd, Path] | None:
         """How the slot's pickle as it is now ended, and where its CSV is, from the latest run that has its outcome."""
-        for run in _numbered(self.path / RUNS):
+        for run in self.runs:
             with contextlib.suppress(FileNotFoundError), open_file(run / outcome_key(slot.row)) as file:
                 return ModelEnd.of(slot.row, file.read()), run / predictions_key(slot.row)
         return None

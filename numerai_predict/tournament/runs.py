@@ -31,7 +31,7 @@ from numerai_predict.round import (
     write_round,
 )
 from numerai_predict.tournament.clock import Clock
-from numerai_predict.tournament.round_folder import RUNS, RoundFolder
+from numerai_predict.tournament.round_folder import RUNS, RoundFolder, rounds_in
 from numerai_predict.tournament.settings import SETTINGS, TournamentModel
 from numerai_predict.visible import visible
 
@@ -88,8 +88,7 @@ def run_pickles(
         _log_end(pickle, end)
         on_end(pickle.id)
 
-    place = folder.path.absolute() / RUNS
-    ended = [] if again else _ended(place, pickles)
+    ended = [] if again else _ended(folder, pickles)
     for row in ended:
         on_end(row)
     left = {row: pickle for row, pickle in pickles.items() if row not in ended}
@@ -97,7 +96,7 @@ def run_pickles(
     if not left or left_s <= timedelta(0):
         return
     # Workers go by the time of this machine, which is not that of `clock` in tests.
-    run, rows = _run_for(left, folder, place, datetime.now(timezone.utc) + left_s)
+    run, rows = _run_for(left, folder, datetime.now(timezone.utc) + left_s)
     warn_of_other_pythons(rows, left, native)
     run_here(run, native, slots, Ends(left, then))
 
@@ -200,23 +199,21 @@ def warn_of_other_pythons(rows: Iterable[Row], pickles: Mapping[str, PickleToRun
         )
 
 
-def _ended(place: Path, pickles: Mapping[str, PickleToRun]) -> list[str]:
+def _ended(folder: RoundFolder, pickles: Mapping[str, PickleToRun]) -> list[str]:
     """The rows that need not be run: their latest outcome is a success, or the model's own failure."""
     latest: dict[str, ModelEnd] = {}
-    for run in _runs_in(place):
+    for run in _runs_of(folder):
         latest |= {end.id: end for end in read_ends(open_store(str(run)), list(pickles))}
     return [row for row in pickles if row in latest and latest[row].status in FINAL]
 
 
-def _run_for(
-    left: Mapping[str, PickleToRun], folder: RoundFolder, place: Path, deadline: datetime
-) -> tuple[Path, list[Row]]:
+def _run_for(left: Mapping[str, PickleToRun], folder: RoundFolder, deadline: datetime) -> tuple[Path, list[Row]]:
     """The last run if it has just these pickles left, else a new one; and its rows. It has that deadline then."""
-    runs = _runs_in(place)
+    runs = _runs_of(folder)
     rows = _rows_left(runs[-1], left) if runs else None
-    run = runs[-1] if rows else place / str(int(runs[-1].name) + 1 if runs else 1)
+    run = runs[-1] if rows else folder.path / RUNS / str(int(runs[-1].name) + 1 if runs else 1)
     if not rows:
-        pythons, cpu_s = _pythons(left.values()), _cpu_s(folder.path.absolute().parent, folder.round.number)
+        pythons, cpu_s = _pythons(left.values()), _cpu_s(folder)
         rows = [row_of(pickle, pythons[row], cpu_s.get(_stem(row))) for row, pickle in left.items()]
     run.mkdir(parents=True, exist_ok=True)
     schedule = Schedule(folder.round.number, folder.round.opening, deadline)
@@ -239,23 +236,23 @@ def _pythons(pickles: Collection[PickleToRun]) -> dict[str, str | None]:
     return {pickle.id: pickle.python or found[pickle.id] for pickle in pickles}
 
 
-def _runs_in(place: Path) -> list[Path]:
-    """The runs that were made, in their order."""
-    runs = [run for run in place.glob("*") if run.name.isdecimal() and (run / MANIFEST).is_file()]
-    return sorted(runs, key=lambda run: int(run.name))
+def _runs_of(folder: RoundFolder) -> list[Path]:
+    """The runs that were made whole, in their order."""
+    return [run for run in reversed(folder.runs) if (run / MANIFEST).is_file()]
 
 
 def _standing(run: Path) -> Standing:
     return RoundWatch(open_store(str(run))).look()
 
 
-def _cpu_s(rounds: Path, number: int) -> dict[str, float]:
+def _cpu_s(folder: RoundFolder) -> dict[str, float]:
     """CPU seconds by the stems of rows' ids, of the last round before this one that was run."""
-    earlier = [other for other in rounds.glob("*") if other.name.isdecimal() and int(other.name) < number]
-    for other in sorted(earlier, key=lambda other: -int(other.name)):
+    for other in rounds_in(folder.path.parents[1]):
+        if other.number >= folder.number:
+            continue
         # What is wrong with a round of the past keeps nobody from this one.
         with contextlib.suppress(Fault, StoreError):
-            ends = [end for run in _runs_in(other / RUNS) for end in _standing(run).ends.values()]
+            ends = [end for run in _runs_of(other) for end in _standing(run).ends.values()]
             if found := {_stem(end.id): end.cpu_s for end in ends if end.cpu_s}:
                 return found
     return {}
