@@ -1,5 +1,7 @@
 """The model's process, and what it answers."""
 
+from typing import TYPE_CHECKING
+
 from numerai_predict.child.answer import (
     Answer,
     EarlierException,
@@ -24,6 +26,10 @@ from numerai_predict.child.names import (
     READ_PHASES,
     READING,
 )
+from numerai_predict.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from numerai_predict.child.checks import spearman
 
 __all__ = [
     "BENCHMARK_MODELS",
@@ -46,4 +52,7 @@ __all__ = [
     "Problem",
     "RaisedException",
     "Shape",
+    "spearman",
 ]
+
+__getattr__ = on_demand(__name__, {"checks": "spearman"})  # It imports pandas.

@@ -91,7 +91,7 @@ def prediction_stats(predictions: pd.DataFrame, benchmarks: pd.DataFrame | None)
         max=float(values.max()),
         std=None if np.isnan(deviation) else float(deviation),
         histogram=counts.tolist(),
-        spearman={} if benchmarks is None else _spearman(values, benchmarks),
+        spearman={} if benchmarks is None else spearman(values, benchmarks),
     )
 
 
@@ -101,7 +101,10 @@ def _names_in_csv(predictions: pd.DataFrame) -> list[str]:
     return header[predictions.index.nlevels :]
 
 
-def _spearman(values: "pd.Series[float]", benchmarks: pd.DataFrame) -> dict[str, float | None]:
+def spearman(values: "pd.Series[float]", benchmarks: pd.DataFrame) -> dict[str, float | None]:
+    """Spearman's rank correlation, ties averaged, of the values with each column of numbers, over the ids that both
+    have; None where there is none, as if one side is constant. Of an id that occurs twice, the first row counts.
+    """
     if not values.index.is_unique:
         values = values[~values.index.duplicated()]
     by_id = benchmarks.set_axis(ids_of(benchmarks)).select_dtypes("number")

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,9 +106,10 @@ class Correlator:
         for name, path in question["predictions"].items():
             if (mine := self._predictions(path)) is None:
                 continue
+            found[name] = _correlations_of(mine, others)
             before = question["yesterday"].get(name)
-            yesterday = {} if before is None else {YESTERDAY: self._predictions(before)}
-            found[name] = dict(_correlations_of(mine, {**others, **yesterday}))
+            if before is not None and (yesterday := self._predictions(before)) is not None:
+                found[name] |= _correlations_of(mine, yesterday.to_frame(YESTERDAY))
         return found
 
     def _predictions(self, path: str) -> "pd.Series[float] | None":
@@ -123,39 +124,29 @@ class Correlator:
             self._note(path, error)
             return None
 
-    def _benchmarks(self, path: str) -> "dict[str, pd.Series[float]]":
+    def _benchmarks(self, path: str) -> "pd.DataFrame":
         import pandas as pd
 
         try:
-            frame = pd.read_parquet(path)
+            return pd.read_parquet(path).drop(columns="era", errors="ignore")
         except Exception as error:  # Whatever pandas and pyarrow raise for what is damaged.
             self._note(path, error)
-            return {}
-        numbers = frame[~frame.index.duplicated()].select_dtypes("number")
-        return {str(name): column for name, column in numbers.items() if name != "era"}
+            return pd.DataFrame()
 
     def _note(self, path: str, error: Exception) -> None:
         self.problems.append(f"{path} cannot be read ({type(error).__name__}: {error}).")
 
 
-def _correlations_of(
-    mine: "pd.Series[float]", others: "Mapping[str, pd.Series[float] | None]"
-) -> Iterator[tuple[str, float]]:
-    for name, other in others.items():
-        if other is not None and (found := _spearman(mine, other)) is not None:
-            yield name, found
+def _correlations_of(mine: "pd.Series[float]", others: "pd.DataFrame") -> dict[str, float]:
+    """Those that there are, over enough rows."""
+    from numerai_predict.child import spearman
 
-
-def _spearman(one: "pd.Series[float]", other: "pd.Series[float]") -> float | None:
-    """Pearson's correlation of the ranks, ties averaged, of the rows that both have."""
-    import numpy as np
-    import pandas as pd
-
-    shared = pd.concat([one.dropna(), other.dropna()], axis=1, join="inner")
-    ranks = shared.rank().to_numpy()
-    if len(ranks) < FEWEST_SHARED or not np.ptp(ranks, axis=0).all():
-        return None
-    return float(np.clip(np.corrcoef(ranks, rowvar=False)[0, 1], -1, 1))
+    shared = others[others.index.isin(mine.index)].count()
+    return {
+        name: max(-1.0, min(1.0, value))
+        for name, value in spearman(mine, others).items()
+        if value is not None and shared[name] >= FEWEST_SHARED
+    }
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +18,7 @@ from scipy.stats import spearmanr
 
 from numerai_predict.tournament import correlations
 from numerai_predict.tournament.correlations import correlate
-from tests.harness import BENCHMARKS
+from tests.harness import BENCHMARKS, ROOT
 
 ROWS = 200
 # Stands in for the interpreter, and ignores what it is asked.
@@ -129,6 +130,18 @@ class CorrelationsTest(FilesTestCase):
         found = correlate({"a": mine}, {}, BENCHMARKS)
         self.assertEqual(list(frame.select_dtypes("number").columns), list(found["a"]))
         self.assertAlmostEqual(1, found["a"]["v53_lgbm_ensemble"], delta=1e-12)
+
+
+    def test_process_that_asks_imports_no_pandas(self) -> None:
+        mine = self.predictions("a", self.by_chance())
+        program = (
+            "import sys; from pathlib import Path; import numerai_predict.tournament.morning\n"
+            "from numerai_predict.tournament.correlations import correlate\n"
+            "found = correlate({'a': Path(sys.argv[1])}, {}, Path(sys.argv[2]))\n"
+            "print(len(found['a']), *({'pandas', 'numpy', 'pyarrow'} & sys.modules.keys()))"
+        )
+        argv = [sys.executable, "-c", program, str(mine), str(self.benchmarks({"one": self.random.random(ROWS)}))]
+        self.assertEqual("1\n", subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 
 class DamagedFilesTest(FilesTestCase):
