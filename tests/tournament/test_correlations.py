@@ -131,7 +131,6 @@ class CorrelationsTest(FilesTestCase):
         self.assertEqual(list(frame.select_dtypes("number").columns), list(found["a"]))
         self.assertAlmostEqual(1, found["a"]["v53_lgbm_ensemble"], delta=1e-12)
 
-
     def test_process_that_asks_imports_no_pandas(self) -> None:
         mine = self.predictions("a", self.by_chance())
         program = (
