@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +30,7 @@ VERSIONS = [f"3.{minor}" for minor in sorted(int(folder.suffix[1:]) for folder i
 PYTHON_TAG = f"{sys.version_info.major}_{sys.version_info.minor}"
 MODEL = TESTS / f"models/model_{PYTHON_TAG}.pkl"
 LEGACY_MODEL = TESTS / f"models/model_{PYTHON_TAG}_legacy.pkl"
+LONGEST_WAIT_S = 120.0
 _REGISTRY = threading.Lock()
 
 
@@ -51,6 +54,15 @@ class Run:
     def notices(self) -> list[str]:
         """What the report says of the predictions."""
         return without_container(self.report["predictions"]["notices"])
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until it holds, which it must soon."""
+    enough = time.monotonic() + LONGEST_WAIT_S
+    while not condition():
+        if time.monotonic() > enough:
+            raise AssertionError("it never came")
+        time.sleep(0.02)
 
 
 def without_container(notices: list[str]) -> list[str]:

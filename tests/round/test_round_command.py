@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from numerai_predict.round import alone_on_this_machine
-from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, PredictTestCase, by_value
+from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, PredictTestCase, by_value, wait_until
 from tests.round.s3_stores import environment_of
 from tests.round.test_prepare import OTHER_MODEL, OTHER_PYTHON
 from tests.round.test_progress import Terminal
@@ -95,12 +95,6 @@ class RoundTestCase(PredictTestCase):
     def outcome(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.round / f"outcomes/{name}.json").read_bytes())
         return found
-
-    def wait(self, is_so: Callable[[], object]) -> None:
-        enough = time.monotonic() + LONGEST_S
-        while not is_so():
-            self.assertLess(time.monotonic(), enough, "it did not come")
-            time.sleep(0.05)
 
     def is_running(self, name: str) -> bool:
         """Whether the model has been claimed, and given to a process."""
@@ -223,7 +217,7 @@ class InterruptedRoundTest(RoundTestCase):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(signal.Signals(number).name):
                 process = self.start()
-                self.wait(lambda: (self.round / "outcomes/a.json").exists() and self.is_running("b"))
+                wait_until(lambda: (self.round / "outcomes/a.json").exists() and self.is_running("b"))
                 workers = children_of(process.pid)
                 self.assertEqual(1, len(workers))
                 process.send_signal(number)
@@ -245,7 +239,7 @@ class InterruptedRoundTest(RoundTestCase):
     def test_worker_that_is_killed_is_started_again_and_its_model_is_run(self) -> None:
         self.model("b", sleepy(4))
         process = self.start()
-        self.wait(lambda: self.is_running("b"))
+        wait_until(lambda: self.is_running("b"))
         for worker in children_of(process.pid):
             os.kill(worker, signal.SIGKILL)
         _, errors = process.communicate(timeout=LONGEST_S)
@@ -257,7 +251,7 @@ class InterruptedRoundTest(RoundTestCase):
         self.environment["AWS_SECRET_ACCESS_KEY"] = "S3CR3T-of-the-bucket"
         self.model("b", sleepy(3))
         process = self.start()
-        self.wait(lambda: self.is_running("b"))
+        wait_until(lambda: self.is_running("b"))
         for pid in (process.pid, *children_of(process.pid)):
             for name in ("environ", "cmdline"):
                 with contextlib.suppress(PermissionError):  # In a container, to root too.
@@ -268,13 +262,13 @@ class InterruptedRoundTest(RoundTestCase):
     def test_workers_end_when_the_command_is_killed(self) -> None:
         self.model("b", sleepy(3 * LONGEST_S))
         process = self.start()
-        self.wait(lambda: self.is_running("b"))
+        wait_until(lambda: self.is_running("b"))
         (worker,) = children_of(process.pid)
         self.addCleanup(end, worker)
         process.kill()
         process.wait()
-        self.wait(lambda: not is_alive(worker))
-        self.wait(lambda: not self.models_of_round())
+        wait_until(lambda: not is_alive(worker))
+        wait_until(lambda: not self.models_of_round())
 
 
 class TerminalTest(RoundTestCase):

@@ -10,12 +10,12 @@ import tempfile
 import threading
 import time
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.harness import BENCHMARKS, LIVE, ROOT, by_value
+from tests.harness import BENCHMARKS, LIVE, ROOT, by_value, wait_until
 
 LIMIT_S = 120
 # A worker whose leases, pauses and last models the tests can wait for; `more` is code that changes it further.
@@ -119,20 +119,11 @@ class WorkerTestCase(unittest.TestCase):
 
     def wait_until(self, worker: Worker, words: str) -> None:
         """Wait until the worker's log has these words."""
-        self.wait_for(lambda: worker.says(words))
-
-    def wait_for(self, condition: Callable[[], object]) -> None:
-        """Wait until it is so."""
-        enough = time.monotonic() + LIMIT_S
-        while not condition():
-            self.assertLess(time.monotonic(), enough, "it does not happen")
-            time.sleep(0.02)
+        wait_until(lambda: worker.says(words))
 
     def wait_for_model(self, name: str) -> None:
         """Wait until a worker has claimed the model, and its model's process says that it has begun."""
-        self.wait_for(
-            lambda: self.claim(name).get("state") == "running" and any(self.temporary.glob("*/model-*/begun"))
-        )
+        wait_until(lambda: self.claim(name).get("state") == "running" and any(self.temporary.glob("*/model-*/begun")))
 
     def claim(self, name: str) -> dict[str, Any]:
         """The model's claim; empty if there is none."""

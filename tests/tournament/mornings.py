@@ -9,10 +9,8 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -26,7 +24,6 @@ from tests.servers import Answer, serving
 
 MONDAY = datetime(2026, 11, 30, tzinfo=timezone.utc)
 FIRST = 1340
-KEYS = ("AB12CD34EF56GH78", "SECRETKEY0123456789ABCDEFGHIJKLMN")
 LIMIT_S = 180
 
 
@@ -63,7 +60,7 @@ class MorningEnded:
 class MorningTestCase(unittest.TestCase):
     """A folder with four slots of three pickles, and a week at Numerai, which begins on Monday before any round."""
 
-    keys = KEYS
+    keys = ("AB12CD34EF56GH78", "SECRETKEY0123456789ABCDEFGHIJKLMN")
 
     def setUp(self) -> None:
         until_end = contextlib.ExitStack()
@@ -143,12 +140,6 @@ class MorningTestCase(unittest.TestCase):
         came, self.messages.requests = self.messages.requests, []
         pings = [request.path.removeprefix("/ping/") for request in came if request.path.startswith("/ping")]
         return pings, [json.loads(request.body)["text"] for request in came if request.path == "/webhook"]
-
-    def wait_until(self, condition: Callable[[], object]) -> None:
-        enough = time.monotonic() + LIMIT_S
-        while not condition():
-            self.assertLess(time.monotonic(), enough, "it does not happen")
-            time.sleep(0.02)
 
 
 def ids_of(round_: StandInRound) -> list[str]:

@@ -6,7 +6,7 @@ import json
 import logging
 import tempfile
 import unittest
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,28 +14,12 @@ from unittest import mock
 from numerai_predict.api import ApiKeys, NumeraiApi, OpenRound, Slot
 from numerai_predict.platform_limits import MEMORY_LIMIT, TIME_LIMIT_S
 from numerai_predict.tournament.round_folder import RoundFolder, SlotRecord
-from tests.api.stand_in import (
-    ALL_SCOPES,
-    Failure,
-    StandInRound,
-    StandInSlot,
-    live_ids,
-    standing_in,
-    week,
-)
-from tests.harness import BENCHMARKS, LIVE
+from tests.api.stand_in import ALL_SCOPES, Failure, StandInRound, StandInSlot, live_ids, standing_in
+from tests.api.stand_in_case import sample_week
 
 KEYS = ApiKeys("PUBLICPUBLIC", "SECRETSECRET")
-# A Monday.
-MONDAY = datetime(2026, 11, 23, tzinfo=timezone.utc)
-ROUNDS = week(MONDAY, LIVE.read_bytes(), BENCHMARKS.read_bytes())
 # A question of the client is tried again so often.
 RETRIES = 3
-
-
-def rounds() -> list[StandInRound]:
-    """The rounds of that week, for one test."""
-    return [StandInRound(**vars(one)) for one in ROUNDS]
 
 
 def quick_retries() -> Any:
@@ -87,7 +71,7 @@ class StandInCase(unittest.TestCase):
         logging.disable()
         contexts.callback(logging.disable, logging.NOTSET)
         self.folder = Path(contexts.enter_context(tempfile.TemporaryDirectory()))
-        self.stand_in.rounds = rounds()
+        self.stand_in.rounds = sample_week()
         self.stand_in.slots = [StandInSlot("id-alice", "alice")]
         self.stand_in.scopes = {f"{KEYS.public_id}${KEYS.secret_key}": set(ALL_SCOPES)}
         self.clock = self.stand_in.clock

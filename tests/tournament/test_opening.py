@@ -8,7 +8,8 @@ from unittest import mock
 from numerai_predict.api import ApiRefused, ApiUnreachable, NumeraiApi, OpenRound
 from numerai_predict.tournament.opening import wait_for_round
 from tests.api.stand_in import Failure
-from tests.tournament.support import MONDAY, StandInCase
+from tests.api.stand_in_case import MONDAY
+from tests.tournament.support import StandInCase
 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 

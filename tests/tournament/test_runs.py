@@ -23,11 +23,10 @@ from numerai_predict.tournament import runs
 from numerai_predict.tournament.round_folder import RoundFolder
 from numerai_predict.tournament.runs import pickles_of, row_id, run_pickles
 from numerai_predict.tournament.settings import TournamentModel
-from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, by_value
+from tests.harness import BENCHMARKS, LEGACY_MODEL, LIVE, MODEL, ROOT, by_value, wait_until
 from tests.round.test_prepare import OTHER_MODEL, OTHER_PYTHON
 from tests.round.test_slots import DOCKER
 
-LONGEST_S = 120.0
 OPENING = datetime(2026, 11, 27, 12, tzinfo=timezone.utc)
 # A start in a process of its own, which can be killed.
 START = """
@@ -120,12 +119,6 @@ class RunsTestCase(unittest.TestCase):
         lines = (self.round.path / f"runs/{run}/manifest.jsonl").read_bytes().splitlines()
         return {row["id"][:-13]: row for row in map(json.loads, lines)}
 
-    def wait(self, is_so: Callable[[], object]) -> None:
-        enough = time.monotonic() + LONGEST_S
-        while not is_so():
-            self.assertLess(time.monotonic(), enough, "it did not come")
-            time.sleep(0.05)
-
 
 class RunModelsTest(RunsTestCase):
     def test_models_are_run_by_the_rules_of_the_platform_each_pickle_once(self) -> None:
@@ -189,7 +182,7 @@ class RunModelsTest(RunsTestCase):
         slow = self.model("slow", waits_for(go))
         argv = [sys.executable, "-c", START, str(self.round.path), str(slow.pickle)]
         killed = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL)
-        self.wait(lambda: list(self.round.path.glob("runs/1/claims/*")))
+        wait_until(lambda: list(self.round.path.glob("runs/1/claims/*")))
         killed.kill()
         killed.wait()
         go.touch()

@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from tests.api.stand_in import Failure
+from tests.harness import wait_until
 from tests.tournament.mornings import FIRST, MorningTestCase, leaves_ids_out, ranking, sleeps
 
 
@@ -62,14 +63,14 @@ class CommandTest(MorningTestCase):
     def test_second_start_at_a_time_is_refused(self) -> None:
         self.put("bert", sleeps)
         process = self.start()
-        self.wait_until(lambda: list(self.folder.glob(f"rounds/{FIRST}/runs/1")))
+        wait_until(lambda: list(self.folder.glob(f"rounds/{FIRST}/runs/1")))
         self.check_wrong(f"runs {self.folder} on this machine already", "run", "--submit")
         process.communicate()
         self.assertEqual(1, process.returncode)
 
     def test_signal_ends_it_and_the_same_command_goes_on(self) -> None:
         process = self.start()
-        self.wait_until(lambda: list(self.folder.glob(f"rounds/{FIRST}/runs/1")))
+        wait_until(lambda: list(self.folder.glob(f"rounds/{FIRST}/runs/1")))
         process.terminate()
         _, log = process.communicate()
         self.assertEqual(3, process.returncode)
@@ -80,7 +81,7 @@ class CommandTest(MorningTestCase):
     def test_what_a_killed_start_has_sent_is_read_back_though_its_pickle_has_changed_and_fails(self) -> None:
         self.api.failures = [Failure("createSubmission", times=4, after=True, hang_s=30)]
         process = self.start()
-        self.wait_until(lambda: [one for one in self.api.sent if one.model == "id-anna"])
+        wait_until(lambda: [one for one in self.api.sent if one.model == "id-anna"])
         process.kill()
         process.communicate()
         self.api.failures = []
@@ -148,9 +149,12 @@ class KeysTest(MorningTestCase):
         for words in (("run",), ("run", "--submit")):  # Also where nobody asked for them.
             with self.subTest(words):
                 process = self.start(*words)
-                self.wait_until(lambda: list(self.folder.glob("rounds/*")))  # It has taken them.
+                wait_until(lambda: list(self.folder.glob("rounds/*")))  # It has taken them.
+                looks = 0
                 while process.poll() is None:
+                    looks += 1
                     self.assertEqual([], [one for one in environments() if self.keys[1].encode() in one])
+                self.assertGreater(looks, 10)
                 process.communicate()
                 for path in (path for path in self.folder.rglob("*") if path.is_file()):
                     self.assertNotIn(self.keys[1].encode(), path.read_bytes(), path)

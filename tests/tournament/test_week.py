@@ -6,6 +6,7 @@ import unittest
 from datetime import timedelta
 
 from tests.api.stand_in import Failure
+from tests.harness import wait_until
 from tests.tournament.mornings import FIRST, MONDAY, MorningTestCase, leaves_ids_out, ranking, sleeps
 
 ALWAYS = 10**6
@@ -86,7 +87,7 @@ class WeekTest(MorningTestCase):
         self.api.failures = [Failure("put", times=2, status=403), Failure("createSubmission", after=True, hang_s=30)]
         self.day(4)
         process = self.start()
-        self.wait_until(lambda: [one for one in self.api.sent if one.round == FIRST + 3])
+        wait_until(lambda: [one for one in self.api.sent if one.round == FIRST + 3])
         process.kill()
         process.communicate()
         self.check(self.morning(), 0, "4 on time")
