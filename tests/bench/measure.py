@@ -112,24 +112,25 @@ def _children_cpu_s() -> float:
 def _tree_kib(pid: int) -> int:
     """What a process and all below it hold. What forks share counts once, and so do the files: the process that has
     most of them in memory has what the others have, but for 3 MB of Python itself. PSS as a whole would depend on what
-    else runs on the machine from the same files. 0 if a process came meanwhile: what it shares may have counted twice.
+    else runs on the machine from the same files. 0 if a process came or went meanwhile: what it shares may have counted
+    twice.
     """
     members = _members(pid)
-    files = max(_kib(member, "status", "RssFile:") for member in members)
+    files = max((_kib(member, "status", "RssFile:") for member in members), default=0)
     kib = files + sum(
         # Root of a container may not read the first of another user's process.
         _kib(member, "smaps_rollup", "Pss_Anon:", "Pss_Shmem:") or _kib(member, "status", "RssAnon:", "RssShmem:")
         for member in members
     )
-    return kib if {*_members(pid)} <= {*members} else 0
+    return kib if _members(pid) == members else 0
 
 
 def _members(pid: int) -> list[int]:
-    """A process and all below it."""
+    """A process and all below it that have memory: one that has ended has none."""
     members = [pid]
     for member in members:
         members += children(member)
-    return members
+    return sorted(member for member in members if _kib(member, "status", "VmRSS:"))
 
 
 def _kib(pid: int, file: str, *labels: str) -> int:

@@ -87,9 +87,10 @@ class MeasureTest(unittest.TestCase):
         self.assertLess(found.own_mb, 50)
 
     def test_memory_that_forks_share_counts_once(self) -> None:
-        fork = "import os, time; held = b'.' * 100_000_000; os.fork(); time.sleep(0.5)"
+        # Python's own end gives memory back bit by bit, and what one process no longer shares counts for the other.
+        fork = "import os, time; held = b'.' * 100_000_000; os.fork(); time.sleep(0.5); os._exit(0)"
         found = measure.peak(self.python(fork))
-        self.assertTrue(100 < found.tree_mb < 150, found)
+        self.assertTrue(100 < found.tree_mb < 120, found)
 
 
 class PairsTest(unittest.TestCase):
